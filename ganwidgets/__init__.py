@@ -1,0 +1,41 @@
+"""See, test and change what a generative network knows, inside a notebook cell.
+
+    import ganwidgets as gw
+
+    G = gw.load("scenes")       # a bundled generator; or a weights file, or a torch module
+    gw.dissect.panel(G)         # which units mean what, and what the pictures lose without them
+
+`gw.dissect`, `gw.ablate`: the methods. `gw.segment`: what names pixels. `gw.models`: networks. `gw.ui`: the notebook
+components, which work alone (and without torch). `gw.testing`: networks whose answers are known on paper.
+
+Nothing is loaded before it is used: importing this package imports neither torch nor matplotlib.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PARTS = ("ablate", "dissect", "models", "nn", "results", "scenes", "segment", "testing", "ui")
+_NAMES = {
+    "load": "ganwidgets.models.checkpoints",
+    "TorchGenerator": "ganwidgets.models.generator",
+    "compose": "ganwidgets.models.edits",
+    "set_units": "ganwidgets.models.edits",
+    "zero_units": "ganwidgets.models.edits",
+}
+
+__all__ = ["__version__", *_NAMES, *_PARTS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return import_module(f"ganwidgets.{name}")
+    if name in _NAMES:
+        value = globals()[name] = getattr(import_module(_NAMES[name]), name)
+        return value
+    raise AttributeError(f"module 'ganwidgets' has no attribute {name!r}; it has {sorted(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,11 +7,15 @@ convolution makes RGB. A layer is norm → (upsample) → convolution → scale 
 """
 
 import math
+import re
 from collections.abc import Mapping
+from itertools import count, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from ganwidgets.models.state_dicts import MOST_PIXELS, generator_weights, with_weights
 
 
 class PixelNorm(nn.Module):
@@ -49,6 +53,16 @@ class Layer(nn.Module):
         return self.relu(self.wscale(self.conv(self.up(self.norm(x)))))
 
 
+class FirstLayer(Layer):
+    """The layer that spreads a latent, (batch unit) or (batch unit 1 1), to 4 × 4."""
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__(inputs, units, kernel=4, padding=3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[:, :, None, None] if x.ndim == 2 else x)
+
+
 class ToRGB(nn.Module):
     """Norm and a 1 × 1 convolution to image channels; no activation (images are clamped by the caller)."""
 
@@ -75,12 +89,95 @@ class ProGAN(nn.Sequential):
         super().__init__()
         self.sizes = tuple(sizes)
         self.resolution = 4 * 2 ** (len(sizes) - 2)
-        for level, (inputs, units) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for level, (inputs, units) in enumerate(pairwise(sizes)):
             number = 2 * level + 1
-            first = Layer(inputs, units, up=True) if level else Layer(inputs, units, kernel=4, padding=3)
+            first = Layer(inputs, units, up=True) if level else FirstLayer(inputs, units)
             self.add_module(f"layer{number}", first)
             self.add_module(f"layer{number + 1}", Layer(units, units))
         self.add_module(f"output_{self.resolution}x{self.resolution}", ToRGB(sizes[-1], channels))
 
-    def forward(self, z: Tensor) -> Tensor:
-        return super().forward(z[:, :, None, None] if z.ndim == 2 else z)
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> "ProGAN":
+        """The published generator with these weights; all about its shape is read off them.
+
+        Args:
+            state: weights in any of the three naming conventions, also nested under `state_dict` or with the
+                `module.` of DataParallel before each name.
+
+        Raises:
+            ValueError: not a Progressive GAN generator, or weights missing, surplus or of the wrong shape.
+        """
+        state = canonical_keys(generator_weights(state))
+        convs = []
+        for number in count(1):
+            if f"layer{number}.conv.weight" not in state:
+                break
+            convs.append(state[f"layer{number}.conv.weight"])
+        output = next((key for key in state if re.fullmatch(r"output_\d+x\d+\.conv\.weight", key)), None)
+        if len(convs) < 2 or len(convs) % 2 or output is None or any(conv.ndim != 4 for conv in convs):
+            raise ValueError(
+                "a Progressive GAN generator must hold layer1.conv.weight, layer2.conv.weight, … (an even number) and "
+                f"output_RxR.conv.weight, got {len(convs)} such layers and {output or 'no output'}"
+            )
+        if 2 * 2 ** (len(convs) // 2) > MOST_PIXELS:
+            raise ValueError(
+                f"a ProGAN must have images of at most {MOST_PIXELS} pixels a side, got {len(convs)} layers"
+            )
+        sizes = (convs[0].shape[1], *(conv.shape[0] for conv in convs[::2]))
+        with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+            network = cls(sizes, channels=state[output].shape[0])
+        return with_weights(network, state)
+
+
+def is_progan(state: Mapping[str, Tensor]) -> bool:
+    """Whether these names are those of a Progressive GAN generator, in one of the three conventions."""
+    tensorflow = any(key.startswith("4x4/") for key in state) and any("ToRGB" in key for key in state)
+    return tensorflow or bool({"layer1.conv.weight", "features.0.conv.weight"} & set(state))
+
+
+def canonical_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under the current names, from any of the three conventions; a file with current ones passes through.
+
+    Old PyTorch files store a scale, which is ignored: it follows from the shapes. TensorFlow kernels are stored with
+    other axes, and those that upsample mirrored. RGB outputs of lower resolutions, which training leaves, are dropped.
+    """
+    if "features.0.conv.weight" in state:
+        state = _from_old_names(state)
+    elif any(key.startswith("4x4/") for key in state):
+        state = _from_tensorflow(state)
+    last = max((int(key[5:].partition(".")[0]) for key in state if re.match(r"layer\d+\.", key)), default=0)
+    resolution = 2 * 2 ** (last // 2)
+    lower = [key for key in state if (found := re.match(r"output_(\d+)x", key)) and int(found[1]) < resolution]
+    return {key: part for key, part in state.items() if key not in lower}
+
+
+def _from_old_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    blocks = [int(key.split(".")[1]) for key in state if re.fullmatch(r"features\.\d+\.conv\.weight", key)]
+    resolution = 2 * 2 ** ((max(blocks) + 1) // 2)
+    renamed = {}
+    for key, part in state.items():
+        if not key.endswith("wscale.scale"):
+            key = re.sub(r"^features\.(\d+)", lambda found: f"layer{int(found[1]) + 1}", key)
+            renamed[re.sub(r"^output\.", f"output_{resolution}x{resolution}.", key)] = part
+    return renamed
+
+
+def _from_tensorflow(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    resolution = max(int(key.partition("x")[0]) for key in state if re.match(r"\d+x\d+/", key))
+    places = {"4x4/Dense": "layer1", "4x4/Conv": "layer2", "ToRGB_lod0": f"output_{resolution}x{resolution}"}
+    for level in range(1, int(math.log2(resolution)) - 1):
+        places[f"{4 * 2**level}x{4 * 2**level}/Conv0_up"] = f"layer{2 * level + 1}"
+        places[f"{4 * 2**level}x{4 * 2**level}/Conv1"] = f"layer{2 * level + 2}"
+    renamed = {}
+    for old, new in places.items():
+        if missing := [key for key in (f"{old}/weight", f"{old}/bias") if key not in state]:
+            raise ValueError(f"a Progressive GAN in TensorFlow's names must hold {missing[0]}, but it is missing")
+        weight = state[f"{old}/weight"]
+        if old.endswith("Dense"):
+            weight = weight.reshape(weight.shape[0], -1, 4, 4).permute(1, 0, 2, 3).flip(2, 3)
+        elif old.endswith("Conv0_up"):
+            weight = weight.permute(2, 3, 0, 1).flip(2, 3)
+        else:
+            weight = weight.permute(3, 2, 0, 1)
+        renamed[f"{new}.conv.weight"], renamed[f"{new}.wscale.b"] = weight.contiguous(), state[f"{old}/bias"]
+    return renamed

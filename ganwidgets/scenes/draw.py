@@ -146,7 +146,9 @@ def draw(seed: int, index: int, *, without: Collection[str] = ()) -> Scene:
     return Scene(image, seg, facts)
 
 
-def draw_batch(n: int, *, seed: int = 0, start: int = 0, without: Collection[str] = ()) -> tuple[np.ndarray, np.ndarray]:
+def draw_batch(
+    n: int, *, seed: int = 0, start: int = 0, without: Collection[str] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Scenes `start` … `start + n - 1`: images uint8 (n, 64, 64, 3) and segmentations uint8 (n, 2, 64, 64)."""
     images = np.empty((n, SIZE, SIZE, 3), np.uint8)
     segs = np.empty((n, 2, SIZE, SIZE), np.uint8)
@@ -166,7 +168,9 @@ def _paint_background(p: _Painter, facts: dict[str, Any]) -> None:
             cx, cy, rx, ry = x + dx * r, y + dy * r, k * r, 0.55 * k * r
             p.paint("ellipse", [cx - rx, cy - ry, cx + rx, cy + ry], _CLOUD[time], "cloud", glow=True)
     for x, high, half in facts["mountains"]:
-        p.paint("polygon", [x - half, horizon + 1, x, horizon - high, x + half, horizon + 1], _MOUNTAIN[season], "mountain")
+        p.paint(
+            "polygon", [x - half, horizon + 1, x, horizon - high, x + half, horizon + 1], _MOUNTAIN[season], "mountain"
+        )
     p.paint("rectangle", [0, horizon, SIZE, SIZE], _GROUND[season], "grass")
     if facts["water"]:
         x, y, rx, ry = facts["water"]

@@ -6,6 +6,7 @@ names when it is cut back to one resolution, so that later work can continue tra
 """
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,11 @@ class GrowingGenerator(nn.Module):
         return {k: v.detach().clone().contiguous() for k, v in (state | rgb).items()}
 
 
+def level_of(state: Mapping[str, Tensor]) -> int:
+    """Level of an exported generator: two layers to each resolution, the first of which is 4 pixels."""
+    return sum(name.startswith("layer") and name.endswith(".conv.weight") for name in state) // 2 - 1
+
+
 class EqualConv(nn.Module):
     """Convolution with equalised learning rate and bias, LeakyReLU(0.2) unless it is the last."""
 
@@ -71,32 +77,56 @@ class DiscriminatorBlock(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Progressive discriminator with minibatch standard deviation; `forward` gives one logit an image."""
+    """Progressive discriminator with minibatch standard deviation; `forward` gives one logit an image.
+
+    Without `level` it looks at its full resolution, which is all that a published one can do.
+    """
 
     def __init__(self, sizes: tuple[int, ...] = SIZES) -> None:
         super().__init__()
-        self.sizes = sizes
-        top = len(sizes) - 2
-        self.from_rgb = nn.ModuleDict({str(k): EqualConv(3, sizes[k + 1], 1) for k in range(top + 1)})
-        self.blocks = nn.ModuleDict({str(k): DiscriminatorBlock(sizes[k + 1], sizes[k]) for k in range(1, top + 1)})
+        self.sizes = tuple(sizes)
+        self.top = len(sizes) - 2
+        self.from_rgb = nn.ModuleDict({str(k): EqualConv(3, sizes[k + 1], 1) for k in range(self.top + 1)})
+        self.blocks = nn.ModuleDict(
+            {str(k): DiscriminatorBlock(sizes[k + 1], sizes[k]) for k in range(1, self.top + 1)}
+        )
         units = sizes[1]
         self.last = EqualConv(units + 1, units, 3, padding=1)
         self.dense = EqualConv(units, units, 4)
         self.logit = nn.Linear(units, 1)
 
-    def features(self, image: Tensor, level: int, fade: Tensor) -> Tensor:
-        """Activations (batch unit 4 4) before the minibatch statistic."""
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor]) -> "Discriminator":
+        """The discriminator in a published file; its sizes are read off the weights."""
+        state = {name: tensor.float() for name, tensor in state.items()}
+        top = max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
+        units = [state[f"blocks.{k}.conv1.conv.weight"].shape[0] for k in range(1, top + 1)]
+        net = cls((64, *units, state[f"blocks.{top}.conv0.conv.weight"].shape[0]))
+        net.from_rgb = nn.ModuleDict({str(top): net.from_rgb[str(top)]})
+        net.load_state_dict(state)
+        return net
+
+    def features(self, image: Tensor, level: int | None = None, fade: Tensor | None = None) -> Tensor:
+        """Activations (batch unit 4 4) before the minibatch statistic; `fade` mixes in the next lower resolution."""
+        level = level or self.top
         x = self.blocks[str(level)](self.from_rgb[str(level)](image))
-        old = self.from_rgb[str(level - 1)](F.avg_pool2d(image, 2))
-        x = torch.lerp(old.float(), x.float(), fade).to(x.dtype)
+        if fade is not None:
+            old = self.from_rgb[str(level - 1)](F.avg_pool2d(image, 2))
+            x = torch.lerp(old.float(), x.float(), fade).to(x.dtype)
         for k in range(level - 1, 0, -1):
             x = self.blocks[str(k)](x)
         return x
 
-    def forward(self, image: Tensor, level: int, fade: Tensor) -> Tensor:
+    def forward(self, image: Tensor, level: int | None = None, fade: Tensor | None = None) -> Tensor:
         x = self.features(image, level, fade)
         x = self.last(torch.cat([x, minibatch_deviation(x)], 1))
         return self.logit(self.dense(x).flatten(1)).float().squeeze(1)
+
+
+def cut_discriminator(state: Mapping[str, Tensor], level: int) -> dict[str, Tensor]:
+    """The part of a discriminator's state dict that looks at full `level` images, for `from_state_dict`."""
+    kept = ("last.", "dense.", "logit.", f"from_rgb.{level}.", *(f"blocks.{k}." for k in range(1, level + 1)))
+    return {name: tensor.detach().clone().contiguous() for name, tensor in state.items() if name.startswith(kept)}
 
 
 def minibatch_deviation(x: Tensor, group: int = 4) -> Tensor:

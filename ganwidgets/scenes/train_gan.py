@@ -1,29 +1,31 @@
 """Train the bundled world's Progressive GAN: resumable, one thread, bfloat16 where the CPU has AMX.
 
 Karras et al. (2018) with the choices of Karras et al. (2019, 2020) that make it cheaper: non-saturating loss,
-lazy R1 (Mescheder et al. 2018), an averaged generator. `train_gan` runs until the schedule or the minutes are
-used up and leaves `state.pt` (everything, to resume) and `generator.safetensors` (the average, at the current size).
+lazy R1 (Mescheder et al. 2018), an averaged generator. `GanTraining(folder, settings).run()` trains until the
+schedule or the minutes are used up and leaves `state.pt` (everything, to resume), `generator.safetensors` (the
+average, at the current size), `discriminator.safetensors` and `history.json`.
 """
 
 import copy
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganwidgets.scenes.draw import draw_batch
-from ganwidgets.scenes.growing import Discriminator, GrowingGenerator
+from ganwidgets.scenes.draw import SIZE, draw_batch
+from ganwidgets.scenes.growing import SIZES, Discriminator, GrowingGenerator, cut_discriminator, level_of
 
 
 @dataclass
-class Settings:
-    """What `train_gan` can vary. Images are counted in thousands per level: (fading in, staying)."""
+class GanSettings:
+    """What GAN training can vary. Images are counted in thousands per level: (fading in, staying)."""
 
     seed: int = 1
     minutes: float = 150.0
@@ -54,7 +56,7 @@ def position(seen: int, schedule: tuple[tuple[int, int], ...]) -> tuple[int, flo
         if seen < 1000 * (fading + staying) or level == len(schedule):
             return level, min(1.0, seen / (1000 * fading)) if fading else 1.0
         seen -= 1000 * (fading + staying)
-    raise ValueError("`schedule` is empty")
+    raise ValueError("`schedule` must have at least one level, got none")
 
 
 def has_amx() -> bool:
@@ -65,89 +67,163 @@ def has_amx() -> bool:
         return False
 
 
-def train_gan(folder: Path, settings: Settings, log=print) -> None:
-    """Train or continue in `folder` until the schedule ends or `settings.minutes` have passed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(settings.seed)
-    scenes = drawings(settings.drawings, seed=settings.seed, without=settings.without, cache=folder / "drawings.npy")
-    g, d = GrowingGenerator(), Discriminator()
-    average = copy.deepcopy(g).requires_grad_(False)
-    options = {"lr": settings.lr, "betas": (0.0, 0.99), "fused": True}
-    g_optimiser, d_optimiser = torch.optim.Adam(g.parameters(), **options), torch.optim.Adam(d.parameters(), **options)
-    parts = {"g": g, "d": d, "average": average, "g_optimiser": g_optimiser, "d_optimiser": d_optimiser}
-    seen, step, spent, history = 0, 0, 0.0, []
-    if (folder / "state.pt").exists():
-        state = torch.load(folder / "state.pt", weights_only=True)
-        for name, part in parts.items():
+class GanTraining:
+    """One training run in one folder; continues from the folder's `state.pt` if there is one.
+
+    Args:
+        folder: where the run keeps its drawings, state and results.
+        settings: what to vary.
+        log: receives a line of text every 200 steps.
+        published: (generator, discriminator) files to start from where the folder has no state yet.
+        sizes: latent size and units per resolution.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: GanSettings,
+        *,
+        log: Callable[[str], None] = print,
+        published: tuple[Path, Path] | None = None,
+        sizes: tuple[int, ...] = SIZES,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.set_num_threads(settings.threads)
+        torch.manual_seed(settings.seed)
+        self.folder, self.settings, self.log, self.latent = folder, settings, log, sizes[0]
+        cache = folder / "drawings.npy"
+        self.scenes = drawings(settings.drawings, seed=settings.seed, without=settings.without, cache=cache)
+        self.g, self.d = GrowingGenerator(sizes), Discriminator(sizes)
+        self.seen, self.step, self.spent, self.history = 0, 0, 0.0, []
+        self.random = torch.Generator().manual_seed(settings.seed * 1_000_003)
+        resuming = (folder / "state.pt").exists()
+        if published and not resuming:
+            self._start_from(*published)
+        self.average = copy.deepcopy(self.g).requires_grad_(False)
+        options = {"lr": settings.lr, "betas": (0.0, 0.99), "fused": True}
+        self.g_optimiser = torch.optim.Adam(self.g.parameters(), **options)
+        self.d_optimiser = torch.optim.Adam(self.d.parameters(), **options)
+        self.r1, self.losses, self.amx = torch.zeros(()), [], has_amx()
+        if resuming:
+            self._restore(torch.load(folder / "state.pt", weights_only=True))
+        for net in (self.g, self.d, self.average):
+            net.to(memory_format=torch.channels_last)
+        nets = (self.g, self.d)
+        self.fast_g, self.fast_d = (torch.compile(net, dynamic=False) if settings.compile else net for net in nets)
+        self.began = time.time()
+
+    def run(self) -> None:
+        """Train until the schedule ends or `settings.minutes` have passed, saving every four minutes."""
+        self.began = saved = time.time()
+        end = sum(map(sum, self.settings.schedule)) * 1000
+        while self.seen < end and time.time() - self.began < self.settings.minutes * 60:
+            self._train_step()
+            if time.time() - saved > 240:
+                self.save()
+                saved = time.time()
+        self.save()
+
+    def save(self) -> None:
+        """Write the state, the averaged generator, the discriminator and the loss curve."""
+        counters = {"seen": self.seen, "step": self.step, "spent": self._minutes() * 60, "history": self.history}
+        kept = {"random": self.random.get_state(), "r1": self.r1.detach(), "losses": self.losses}
+        state = {name: part.state_dict() for name, part in self._parts().items()} | counters | kept
+        torch.save(state, self.folder / "state.tmp")
+        (self.folder / "state.tmp").rename(self.folder / "state.pt")
+        level = position(self.seen, self.settings.schedule)[0]
+        save_file(self.average.export(level), self.folder / "generator.safetensors")
+        save_file(cut_discriminator(self.d.state_dict(), level), self.folder / "discriminator.safetensors")
+        record = {"settings": asdict(self.settings), "seen": self.seen, "history": self.history}
+        (self.folder / "history.json").write_text(json.dumps(record, indent=0))
+
+    def _parts(self) -> dict:
+        names = ("g", "d", "average", "g_optimiser", "d_optimiser")
+        return {name: getattr(self, name) for name in names}
+
+    def _minutes(self) -> float:
+        return (self.spent + time.time() - self.began) / 60
+
+    def _restore(self, state: dict) -> None:
+        for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        seen, step, spent, history = (state[k] for k in ("seen", "step", "spent", "history"))
-    for net in (g, d, average):
-        net.to(memory_format=torch.channels_last)
-    fast_g, fast_d = (torch.compile(net, dynamic=False) if settings.compile else net for net in (g, d))
-    random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-    began, saved, losses, amx = time.time(), time.time(), [], has_amx()
-    end = sum(map(sum, settings.schedule)) * 1000
+        self.seen, self.step, self.spent, self.history = (state[k] for k in ("seen", "step", "spent", "history"))
+        self.r1, self.losses = state["r1"], state["losses"]
+        self.random.set_state(state["random"])
 
-    def save() -> None:
-        state = {name: part.state_dict() for name, part in parts.items()}
-        state |= {"seen": seen, "step": step, "spent": spent + time.time() - began, "history": history}
-        torch.save(state, folder / "state.tmp")
-        (folder / "state.tmp").rename(folder / "state.pt")
-        level = position(seen, settings.schedule)[0]
-        save_file(average.export(level), folder / "generator.safetensors")
-        save_file({k: v.contiguous() for k, v in d.state_dict().items()}, folder / "discriminator.safetensors")
-        (folder / "history.json").write_text(json.dumps({"settings": asdict(settings), "history": history}, indent=0))
+    def _start_from(self, generator: Path, discriminator: Path) -> None:
+        """Take published weights; the outputs of lower resolutions, which were not published, stay untrained."""
+        weights = {name: tensor.float() for name, tensor in load_file(generator).items()}
+        level = level_of(weights)
+        rgb = f"output_{4 * 2**level}x{4 * 2**level}."
+        names = {k: k.replace(rgb, f"rgb.{level}.") if k.startswith(rgb) else f"layers.{k}" for k in weights}
+        self.g.load_state_dict({names[k]: v for k, v in weights.items()}, strict=False)
+        self.d.load_state_dict({k: v.float() for k, v in load_file(discriminator).items()}, strict=False)
+        schedule = self.settings.schedule
+        self.seen = 1000 * (sum(map(sum, schedule[: level - 1])) + schedule[level - 1][0])
+        self.log(f"starting from published weights at {4 * 2**level} pixels")
 
-    while seen < end and time.time() - began < settings.minutes * 60:
-        level, share = position(seen, settings.schedule)
+    def _train_step(self) -> None:
+        settings, random = self.settings, self.random
+        level, share = position(self.seen, settings.schedule)
         n, fade = settings.batch[level - 1], torch.tensor(share)
-        index = torch.randint(len(scenes), (n,), generator=random)
-        real = scenes[index].float().div_(127.5).sub_(1)
-        flip = torch.rand(n, generator=random) < 0.5
+        real = self._real_images(n, level, fade)
+        z = torch.randn(n, self.latent, generator=random)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.amx):
+            fake = self.fast_g(z, level, fade)
+            still = fake.detach().to(memory_format=torch.channels_last)
+            d_fake, d_real = self.fast_d(still, level, fade), self.fast_d(real, level, fade)
+            d_loss = F.softplus(d_fake).mean() + F.softplus(-d_real).mean()
+        self.d_optimiser.zero_grad(set_to_none=False)
+        d_loss.backward()
+        if self.step % settings.r1_every == 0:
+            self._regularise(real, level, fade)
+        self.d_optimiser.step()
+        self.d.requires_grad_(False)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.amx):
+            g_loss = F.softplus(-self.fast_d(fake, level, fade)).mean()
+        self.g_optimiser.zero_grad(set_to_none=False)
+        g_loss.backward()
+        self.g_optimiser.step()
+        self.d.requires_grad_(True)
+        before, self.seen, self.step = self.seen, self.seen + n, self.step + 1
+        keep = 0.5 ** (n / min(settings.average_half_life, max(self.seen * 0.05, 1.0)))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.g.parameters()), 1 - keep)
+        self._record((d_loss.item(), g_loss.item(), self.r1.item()), level, share)
+        for mark in settings.keep_at:
+            if before < mark * 1000 <= self.seen:
+                save_file(self.average.export(level), self.folder / f"generator-{mark}k.safetensors")
+
+    def _real_images(self, n: int, level: int, fade: Tensor) -> Tensor:
+        """Drawings, half of them mirrored, at the level's size; while it fades in, as blurred as the output."""
+        index = torch.randint(len(self.scenes), (n,), generator=self.random)
+        real = self.scenes[index].float().div_(127.5).sub_(1)
+        flip = torch.rand(n, generator=self.random) < 0.5
         real = torch.where(flip[:, None, None, None], real.flip(3), real)
-        real = F.avg_pool2d(real, 2 ** (4 - level)) if level < 4 else real
-        if share < 1:  # what the fading output can express
+        factor = SIZE // (4 * 2**level)
+        real = F.avg_pool2d(real, factor) if factor > 1 else real
+        if fade < 1:
             blurred = F.interpolate(F.avg_pool2d(real, 2), scale_factor=2, mode="nearest")
             real = torch.lerp(blurred, real, fade)
-        real = real.to(memory_format=torch.channels_last)
-        z = torch.randn(n, 64, generator=random)
-        with torch.autocast("cpu", torch.bfloat16, enabled=amx):
-            fake = fast_g(z, level, fade)
-            still = fake.detach().to(memory_format=torch.channels_last)
-            d_loss = F.softplus(fast_d(still, level, fade)).mean() + F.softplus(-fast_d(real, level, fade)).mean()
-        d_optimiser.zero_grad(set_to_none=False)
-        d_loss.backward()
-        if step % settings.r1_every == 0:
-            with torch.autocast("cpu", torch.bfloat16, enabled=amx):
-                watched = real.detach().requires_grad_()
-                logits = d(watched, level, fade)  # the compiled one cannot be differentiated twice
-            (slope,) = torch.autograd.grad(logits.sum(), watched, create_graph=True)
-            r1 = slope.square().sum((1, 2, 3)).mean()
-            (r1 * settings.r1_weight * settings.r1_every).backward()
-        d_optimiser.step()
-        d.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=amx):
-            g_loss = F.softplus(-fast_d(fake, level, fade)).mean()
-        g_optimiser.zero_grad(set_to_none=False)
-        g_loss.backward()
-        g_optimiser.step()
-        d.requires_grad_(True)
-        seen, step = seen + n, step + 1
-        keep = 0.5 ** (n / min(settings.average_half_life, max(seen * 0.05, 1.0)))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(g.parameters()), 1 - keep)
-        losses.append((d_loss.item(), g_loss.item(), r1.item()))
-        if step % 200 == 0:
-            minutes = (spent + time.time() - began) / 60
-            row = [seen, round(minutes, 2), level, round(share, 3), *np.mean(losses, 0).round(4).tolist()]
-            history.append(row)
-            losses.clear()
-            log("images %d  minutes %.2f  level %d  fade %.3f  d %.3f  g %.3f  r1 %.3f" % tuple(row))
-        for mark in settings.keep_at:
-            if seen - n < mark * 1000 <= seen:
-                save_file(average.export(level), folder / f"generator-{mark}k.safetensors")
-        if time.time() - saved > 240:
-            save()
-            saved = time.time()
-    save()
+        return real.to(memory_format=torch.channels_last)
+
+    def _regularise(self, real: Tensor, level: int, fade: Tensor) -> None:
+        """Add the lazy R1 gradient: the squared slope of the discriminator on real images."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.amx):
+            watched = real.detach().requires_grad_()
+            logits = self.d(watched, level, fade)  # the compiled one cannot be differentiated twice
+        (slope,) = torch.autograd.grad(logits.sum(), watched, create_graph=True)
+        self.r1 = slope.square().sum((1, 2, 3)).mean()
+        (self.r1 * self.settings.r1_weight * self.settings.r1_every).backward()
+
+    def _record(self, losses: tuple[float, float, float], level: int, share: float) -> None:
+        self.losses.append(losses)
+        if self.step % 200 == 0:
+            means = np.mean(self.losses, 0).round(4).tolist()
+            self.losses.clear()
+            self.history.append([self.seen, round(self._minutes(), 2), level, round(share, 3), *means])
+            d, g, r1 = means
+            self.log(
+                f"images {self.seen}  minutes {self._minutes():.2f}  level {level}  fade {share:.3f}  "
+                f"d {d:.3f}  g {g:.3f}  r1 {r1:.3f}"
+            )

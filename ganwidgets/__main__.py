@@ -1,0 +1,246 @@
+"""The command line: `ganwidgets demo`, `ganwidgets doctor`, `ganwidgets dissect`.
+
+Results go to standard output, progress and complaints to standard error. Bad input ends with exit code 2 and one
+sentence; a second look at the library's traceback is one variable away (GANWIDGETS_DEBUG=1). Names given here are
+only ever looked up or opened as files: nothing is imported or evaluated because a command line said so.
+"""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ganwidgets import __version__
+
+app = typer.Typer(
+    name="ganwidgets",
+    help="See, test and change what a generative network knows.\n\n"
+    "Start with [bold]ganwidgets demo[/bold]: it dissects the bundled generator and writes a page to explore. "
+    "In a notebook the same is [bold]import ganwidgets as gw; gw.dissect.panel(gw.load('scenes'))[/bold].",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_stderr = Console(stderr=True, highlight=False)
+
+Seed = Annotated[int, typer.Option(help="Which latents: image i is the same for every N.", min=0, max=2**32 - 1)]
+
+
+class Rule(StrEnum):
+    """How a unit gets its label."""
+
+    top_fraction = "top_fraction"
+    iqr = "iqr"
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(f"ganwidgets {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog="Example:  ganwidgets demo --out scenes.html --n 500")
+def demo(
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("ganwidgets-demo.html"),
+    n: Annotated[int, typer.Option(help="How many images to generate and segment.", min=1)] = 1000,
+    seed: Seed = 1,
+) -> None:
+    """Dissect the bundled generator and write one interactive page.
+
+    The page needs no server and no network: open it with a browser, sort and filter the units, look at where they
+    are active, and at what the pictures lose without them.
+    """
+    with _one_sentence():
+        _check_folder(out, "--out")
+        from ganwidgets.demo import LAYER, write_page  # imports torch: only once there is work to do
+
+        dissection, stopped = _run("scenes", "scenes", layers=[LAYER], n=n, seed=seed)
+        if stopped:
+            _stderr.print(f"Stopped after {dissection.n} of {n} images; the page was not written.")
+            raise typer.Exit(130)
+        write_page(dissection, out)
+        print(summary(dissection))
+        print(f"Written: {out}  (open it with a browser; it works without a network)")
+        print(f"Next, live in a notebook: {_notebook_hint()}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what is missing and how to get it.
+
+    Exit code 0 when ganwidgets can work, 1 when something it needs is missing or damaged.
+    """
+    from ganwidgets.doctor import examine
+
+    colours = {"ok": "green", "optional": "yellow", "problem": "bold red"}
+    problems = 0
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in examine():
+        verdict = finding.verdict
+        problems += verdict == "problem"
+        console.print(f"[{colours[verdict]}]{verdict:<9}[/] {escape(finding.topic)}: {escape(finding.value)}")
+        if finding.advice:
+            console.print(f"          -> {escape(finding.advice)}")
+    print("Nothing needed is missing." if not problems else f"{problems} to put right before ganwidgets can work.")
+    raise typer.Exit(bool(problems))
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "ganwidgets dissect scenes --layer layer5 --n 1000 --out layer5.html\n\n"
+    "ganwidgets dissect church.pth --layer layer4 --segmenter scenes --rule iqr --save church.gwd --out church.html"
+)
+def dissect(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            help="'scenes', 'scenes@NAME' (early in training), 'faces', or a weights file.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The report to write, one HTML file.", show_default=False)],
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Layer to dissect; may be given more than once. [default: see docs]")
+    ] = None,
+    segmenter: Annotated[str, typer.Option(help="Name of the segmenter that names the pixels.")] = "scenes",
+    n: Annotated[int, typer.Option(help="How many images to generate and segment.", min=1)] = 1000,
+    seed: Seed = 1,
+    rule: Annotated[
+        Rule, typer.Option(help="How units are labelled; docs/dissect.md compares them.")
+    ] = Rule.top_fraction,
+    top_fraction: Annotated[
+        float, typer.Option(help="Share of pixels counted as active (rule top_fraction).", min=1e-6, max=0.5)
+    ] = 0.01,
+    truncation: Annotated[
+        float | None, typer.Option(help="Draw latents from the normal distribution cut at ± this value.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Also keep the result, for ganwidgets.dissect.load.", show_default=False)
+    ] = None,
+) -> None:
+    """Find out which units of a generator stand for which concepts.
+
+    Ctrl-C stops after the batch at work; --save keeps what was measured until then.
+
+    Checkpoints are read as inert data: no code from a file ever runs.
+    """
+    with _one_sentence():
+        _check_folder(out, "--out")
+        if save is not None:
+            _check_folder(save, "--save")
+        options = {"n": n, "seed": seed, "rule": rule.value, "top_fraction": top_fraction, "truncation": truncation}
+        dissection, stopped = _run(checkpoint, segmenter, layers=layer, **options)
+        if save is not None and dissection.n:
+            dissection.save(save)
+        if stopped:
+            kept = f"kept in {save}" if save is not None and dissection.n else "not kept (--save FILE keeps it)"
+            _stderr.print(f"Stopped after {dissection.n} of {n} images; the partial result is {kept}.")
+            raise typer.Exit(130)
+        dissection.to_html(out)
+        print(summary(dissection))
+        print("\n".join(f"Written: {path}" for path in (out, save) if path is not None))
+
+
+def summary(dissection: Any) -> str:
+    """The counts a person asks for first, as plain text: labelled units and, per concept, its best unit."""
+    lines = []
+    for name in dissection.layers:
+        frame = dissection.to_frame(name)
+        labelled = frame[frame["labelled"]]
+        real = int(labelled["above_chance"].sum())
+        lines.append(f"{name}: {len(frame)} units, {dissection.n} images, rule {dissection.rule}")
+        lines.append(f"  {len(labelled)} units labelled, {real} of them above their chance level")
+        silent = [f"{count} {status}" for status, count in frame["status"].value_counts().items() if status != "ok"]
+        if silent:
+            lines.append(f"  {', '.join(silent)}")
+        if len(labelled):
+            lines.append(f"  {'concept':<16}{'units':>6}{'best unit':>11}{'IoU':>7}{'chance':>8}")
+        groups = labelled.sort_values("iou", ascending=False).groupby("concept", sort=False, observed=True)
+        for concept, rows in groups:
+            best = rows.iloc[0]
+            lines.append(f"  {concept:<16}{len(rows):>6}{best.unit:>11}{best.iou:>7.3f}{best.iou_chance:>8.3f}")
+    return "\n".join(lines)
+
+
+# Plumbing -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Turn what the library says about bad input into one sentence and exit code 2."""
+
+    def show(message, *_: object, **__: object) -> None:
+        _stderr.print(f"[yellow]Note:[/] {escape(str(message))}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        try:
+            yield
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            if os.environ.get("GANWIDGETS_DEBUG") or isinstance(error, BrokenPipeError):
+                raise
+            if isinstance(error, OSError) and error.strerror:
+                error = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+            _stderr.print(f"[bold red]ganwidgets:[/] {escape(' '.join(str(error).split()))}", soft_wrap=True)
+            raise typer.Exit(2) from None
+
+
+def _check_folder(path: Path, option: str) -> None:
+    """Before minutes of work, make sure that their result can be written."""
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise ValueError(f"`{option}` must lie in an existing folder, got {path}. Create {folder} first.")
+    if path.is_dir():
+        raise ValueError(f"`{option}` must be a file, got the folder {path}. Add a file name to it.")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ValueError(f"`{option}` must be writable, got {path}. Choose another place.")
+
+
+@contextmanager
+def _progress(n: int) -> Iterator[Any]:
+    """A progress bar on standard error that takes the number of images done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_stderr, transient=True) as bar:
+        task = bar.add_task("images", total=n)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def _stop_between_batches() -> Iterator[Any]:
+    """Let the first Ctrl-C finish the batch at work, so that the counts stay whole; the second one interrupts."""
+    asked = []
+
+    def ask(number: int, frame: object) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _notebook_hint() -> str:
+    if Path("notebooks/00-start.ipynb").is_file() and Path("Makefile").is_file():
+        return "make lab  (opens notebooks/00-start.ipynb)"
+    return "pip install 'ganwidgets[lab]', then jupyter lab, then gw.dissect.panel(gw.load('scenes')) in a cell"
+
+
+if __name__ == "__main__":
+    sys.exit(app(prog_name="ganwidgets"))

@@ -1,0 +1,247 @@
+"""The session behind an ablation view: which units, how far, and what the pictures lose.
+
+`AblateController` answers every change of its traits with a preview: twelve pictures without the units first, then the
+pixels each concept loses, then the same for random units. The activations below the layer are kept, so only the
+network above it runs while a person drags. `UnitEffectsController` measures every unit of a layer alone, which is a
+long job.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from traitlets import Bunch, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+
+from ganwidgets.ablate.effect import (
+    Ablation,
+    EffectResult,
+    ablate,
+    compare,
+    concept_pixels,
+    each_unit_effect,
+    random_sets,
+)
+from ganwidgets.jobs import Controller
+from ganwidgets.models import Generator, State
+from ganwidgets.models.layers import unknown_layer
+from ganwidgets.nn.images import to_uint8
+from ganwidgets.segment import Segmenter
+from ganwidgets.worker import Job
+
+CHANCE_SETS = 10  # random unit sets behind the preview's chance level
+KEPT_SCENES = 4  # sets of pictures whose activations below the layer are kept
+PUBLISH_INTERVAL = 8  # units between two looks at a running measurement
+
+
+@dataclass
+class Scene:
+    """Pictures before any edit, cut at a layer; `pixels` is counted when first needed."""
+
+    state: State
+    images: Tensor
+    pictures: np.ndarray
+    pixels: Tensor | None = None
+
+
+class AblateController(Controller):
+    """What a few pictures lose while units are off; assign a trait and look at the outputs.
+
+    Args:
+        network: the generator.
+        segmenter: names the pixels; None leaves the bars out.
+        traits: first values.
+    """
+
+    layer = Unicode(help="Layer of the units.")
+    units = Tuple(help="Numbers of the units that are off.")
+    strength = Float(1.0, help="0 leaves the units, 1 switches them off.")
+    seed = Int(1, help="Which latents.")
+    truncation = Float(None, allow_none=True, help="Latents from the normal cut at ± this; None: the whole normal.")
+    n_images = Int(12, help="Number of pictures.")
+    before = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb).")
+    after = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb).")
+    effect = Instance(EffectResult, allow_none=True, read_only=True, help="What each concept loses; None: unknown.")
+
+    def __init__(self, network: Generator, segmenter: Segmenter | None = None, **traits: Any) -> None:
+        self.network, self.segmenter = network, segmenter
+        self._scenes: OrderedDict[tuple, Scene] = OrderedDict()
+        super().__init__(**{"layer": next(iter(network.layers)), **traits})
+
+    def look_at(self, layer: str, units: tuple[int, ...]) -> None:
+        """Choose layer and units in one step: units of one layer mean nothing in another."""
+        with self.hold_trait_notifications():
+            self.layer, self.units = layer, units
+
+    @observe("layer", "units", "strength", "seed", "truncation", "n_images")
+    def _changed(self, change: Bunch) -> None:
+        self.update()
+
+    def update(self, *, background: bool = True) -> Job:
+        """Compute what is shown again; happens by itself when a trait changes."""
+        ablation = Ablation(self.layer, self.units, self.strength)
+        where = (self.layer, self.seed, self.truncation, self.n_images)
+        return self.submit(
+            lambda progress: self._preview(ablation, *where),
+            lambda values: self._write(**values),
+            kind="preview",
+            interactive=True,
+            background=background,
+        )
+
+    def close(self) -> None:
+        super().close()
+        self._scenes.clear()
+
+    def _preview(
+        self, ablation: Ablation, layer: str, seed: int, truncation: float | None, n_images: int
+    ) -> Iterator[dict[str, Any]]:
+        scene = self._scene(layer, seed, truncation, n_images)
+        if not ablation.units:
+            yield {"before": scene.pictures, "after": scene.pictures, "effect": None}
+            return
+        images = ablate(self.network, scene.state, ablation.units, ablation.strength)
+        yield {"before": scene.pictures, "after": to_uint8(images)}
+        if self.segmenter is None:
+            return
+        try:
+            if scene.pixels is None:
+                scene.pixels = concept_pixels(scene.images, self.segmenter)
+            yield from self._effects(ablation, scene, images)
+        except Exception:
+            yield {"effect": None}
+            raise
+
+    def _effects(self, ablation: Ablation, scene: Scene, images: Tensor) -> Iterator[dict[str, Any]]:
+        counted = (scene.pixels, concept_pixels(images, self.segmenter), self.segmenter, self.network.image_shape)
+        yield {"effect": compare(ablation, *counted)}
+        chance = []
+        for units in random_sets(len(ablation.units), scene.state.acts.shape[1], CHANCE_SETS, seed=0):
+            other = ablate(self.network, scene.state, units, ablation.strength)
+            chance.append(concept_pixels(other, self.segmenter))
+            yield None  # let a newer request, or another preview, go first
+        yield {"effect": compare(ablation, *counted, chance=chance)}
+
+    def _scene(self, layer: str, seed: int, truncation: float | None, n_images: int) -> Scene:
+        key = (layer, seed, truncation, n_images, self.network.fingerprint)
+        if key not in self._scenes:
+            state = self.network.below(self.network.sample_z(n_images, seed=seed, truncation=truncation), layer)
+            images = self.network.above(state)
+            self._scenes[key] = Scene(state, images, to_uint8(images))
+        self._scenes.move_to_end(key)
+        while len(self._scenes) > KEPT_SCENES:
+            self._scenes.popitem(last=False)
+        return self._scenes[key]
+
+    @validate("layer")
+    def _check_layer(self, proposal: Bunch) -> str:
+        return _known_layer(self.network, proposal["value"])
+
+    @validate("units")
+    def _check_units(self, proposal: Bunch) -> tuple[int, ...]:
+        return check_units(proposal["value"], self.layer, self.network.layers[self.layer].units)
+
+    @validate("strength")
+    def _check_strength(self, proposal: Bunch) -> float:
+        if not 0 <= proposal["value"] <= 1:
+            raise TraitError(f"`strength` must lie in [0, 1], got {proposal['value']}.")
+        return proposal["value"]
+
+    @validate("seed")
+    def _check_seed(self, proposal: Bunch) -> int:
+        return _in_range("seed", proposal["value"], 0, 2**32 - 1)
+
+    @validate("n_images")
+    def _check_n_images(self, proposal: Bunch) -> int:
+        return _in_range("n_images", proposal["value"], 1, 64)
+
+    @validate("truncation")
+    def _check_truncation(self, proposal: Bunch) -> float | None:
+        if proposal["value"] is not None and not proposal["value"] > 0:
+            raise TraitError(f"`truncation` must be positive, or None for none, got {proposal['value']}.")
+        return proposal["value"]
+
+
+class UnitEffectsController(Controller):
+    """What every unit of a layer does alone; a long job, kept per layer.
+
+    Args:
+        network: the generator.
+        segmenter: names the pixels.
+        traits: first values.
+    """
+
+    layer = Unicode(help="Layer whose units are measured.")
+    n = Int(32, help="Number of images.")
+    seed = Int(1, help="Which latents.")
+    effects = Instance(
+        np.ndarray,
+        allow_none=True,
+        read_only=True,
+        help="Share of all pixels each concept loses without the unit (unit concept); NaN: not measured yet.",
+    )
+
+    def __init__(self, network: Generator, segmenter: Segmenter | None = None, **traits: Any) -> None:
+        self.network, self.segmenter = network, segmenter
+        self._kept: dict[str, np.ndarray] = {}
+        super().__init__(**{"layer": next(iter(network.layers)), **traits})
+
+    def run(self, *, wait: bool = False) -> Job:
+        """Measure the units of the layer; `wait` does it in the calling thread."""
+        layer = self.layer
+        return self.submit(lambda progress: self._measure(layer, progress), self._publish, background=not wait)
+
+    def _measure(self, layer: str, progress: Any) -> Iterator[tuple[str, np.ndarray] | None]:
+        if self.segmenter is None:
+            raise ValueError("`segmenter` must be given to measure effects, got None.")
+        effects = np.full((self.network.layers[layer].units, len(self.segmenter.concepts)), np.nan, np.float32)
+        z = self.network.sample_z(self.n, seed=self.seed)
+        for unit, row in enumerate(each_unit_effect(self.network, layer, self.segmenter, z)):
+            effects[unit] = row
+            progress((unit + 1) / len(effects))
+            last = unit + 1 == len(effects)
+            yield (layer, effects.copy()) if last or unit % PUBLISH_INTERVAL == 0 else None
+
+    def _publish(self, measured: tuple[str, np.ndarray]) -> None:
+        layer, effects = measured
+        self._kept[layer] = effects
+        if layer == self.layer:
+            self._write(effects=effects)
+
+    @observe("layer")
+    def _show_kept(self, change: Bunch) -> None:
+        self._write(effects=self._kept.get(self.layer))
+
+    @validate("layer")
+    def _check_layer(self, proposal: Bunch) -> str:
+        return _known_layer(self.network, proposal["value"])
+
+
+def check_units(units: Any, layer: str, n_units: int) -> tuple[int, ...]:
+    """Unit numbers in order, each once.
+
+    Raises:
+        TraitError: something that is no unit of the layer.
+    """
+    wrong = [unit for unit in units if isinstance(unit, bool) or not isinstance(unit, int | np.integer)]
+    if wrong:
+        raise TraitError(f"`units` must be unit numbers such as (3, 8), got {wrong[0]!r}.")
+    numbers = tuple(sorted({int(unit) for unit in units}))
+    outside = [unit for unit in numbers if not 0 <= unit < n_units]
+    if outside:
+        raise TraitError(f"`units` must lie in 0 to {n_units - 1}, the units of {layer!r}, got {outside[0]}.")
+    return numbers
+
+
+def _known_layer(network: Generator, layer: str) -> str:
+    if layer not in network.layers:
+        raise TraitError(str(unknown_layer(layer, network.layers, ())))
+    return layer
+
+
+def _in_range(name: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise TraitError(f"`{name}` must lie in {low} to {high}, got {value}.")
+    return value

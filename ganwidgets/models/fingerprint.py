@@ -1,0 +1,52 @@
+"""A hash that is equal for equal networks, so that caches never answer for other weights."""
+
+import hashlib
+import re
+import weakref
+
+import torch
+from torch import Tensor, nn
+
+
+class Fingerprint:
+    """Hash of a module's weights, buffers, class names and settings; computed again only when a weight was touched.
+
+    "Touched" is what torch counts: replaced, moved, or changed in place other than through `.data`.
+    """
+
+    def __init__(self) -> None:
+        self._state: list[tuple] = []
+        self._parts: list[weakref.ref] = []
+        self._digest = ""
+
+    def of(self, module: nn.Module) -> str:
+        """Hex digest, the same on every device."""
+        parts = dict(module.named_parameters(remove_duplicate=False)) | dict(
+            module.named_buffers(remove_duplicate=False)
+        )
+        state = [(name, part.data_ptr(), _version(part)) for name, part in parts.items()]
+        same = state == self._state and all(
+            ref() is part for ref, part in zip(self._parts, parts.values(), strict=True)
+        )
+        if not (self._digest and same) or any(version is None for *_, version in state):
+            self._state, self._parts = state, [weakref.ref(part) for part in parts.values()]
+            self._digest = _digest(module, parts)
+        return self._digest
+
+    def __reduce__(self) -> tuple:
+        return Fingerprint, ()  # a copy is of other weights
+
+
+def _version(part: Tensor) -> int | None:
+    return None if part.is_inference() else part._version
+
+
+def _digest(module: nn.Module, parts: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, part in module.named_modules():
+        settings = re.sub(r" at 0x[0-9a-f]+", "", part.extra_repr())
+        digest.update(f"{name}:{type(part).__name__}({settings});".encode())
+    for name, part in sorted(parts.items()):
+        digest.update(f"{name}:{part.dtype}{tuple(part.shape)};".encode())
+        digest.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

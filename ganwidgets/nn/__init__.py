@@ -1,0 +1,1 @@
+"""Torch tools owned by no capability: statistics that merge exactly, maps at other sizes, Fréchet distances."""

@@ -1,0 +1,124 @@
+"""Where the bundled weights come from: `publish` copies a run into `weights/` and writes down how it was made.
+
+`weights/provenance.json` has one section per network (`gan`, `segmenter`): the command, its settings, the loss
+curve, what was measured, and the SHA-256 of every file. A file whose hash differs from the record was not made by
+that command, which a test checks.
+"""
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from ganwidgets.scenes.growing import cut_discriminator, level_of
+
+WEIGHTS = Path(__file__).parent / "weights"
+RECORD = "provenance.json"
+MAX_BYTES = {"generator": 6_000_000, "discriminator": 6_000_000, "segmenter": 2_000_000}
+MAX_EARLY_BYTES = 2_000_000
+
+
+def publish_gan(run: Path, weights: Path, measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Copy a GAN run into `weights`: generator, discriminator (full size only), early generators in half precision.
+
+    Args:
+        run: folder that training left.
+        weights: folder to publish into.
+        measure: given the published generator file, what to record about it.
+
+    Raises: FileNotFoundError when `run` lacks a file, ValueError when a file is too large.
+    """
+    history = _history(run, "generator.safetensors", "discriminator.safetensors")
+    generator = {name: tensor.float() for name, tensor in load_file(run / "generator.safetensors").items()}
+    discriminator = cut_discriminator(load_file(run / "discriminator.safetensors"), level_of(generator))
+    files = {"generator.safetensors": generator, "discriminator.safetensors": discriminator}
+    for early in sorted(run.glob("generator-*k.safetensors")):
+        files[early.name.replace("generator-", "early-")] = {k: v.half() for k, v in load_file(early).items()}
+    for name, state in files.items():
+        _check_size(name, sum(tensor.nbytes for tensor in state.values()))
+    weights.mkdir(parents=True, exist_ok=True)
+    for old in weights.glob("early-*.safetensors"):
+        old.unlink()
+    for name, state in files.items():
+        save_file(state, weights / name)
+    settings = history["settings"]
+    return _record(
+        weights,
+        "gan",
+        {
+            "command": f"python -m ganwidgets.scenes.train gan RUN --seed {settings['seed']}",
+            "settings": settings,
+            "images": history["history"][-1][0] if history["history"] else 0,
+            "minutes": history["history"][-1][1] if history["history"] else 0,
+            "curve_columns": ["images", "minutes", "level", "fade", "d_loss", "g_loss", "r1"],
+            "curve": _thin(history["history"]),
+            "metrics": measure(weights / "generator.safetensors"),
+        },
+        files,
+    )
+
+
+def publish_segmenter(run: Path, weights: Path, measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Copy a segmenter run into `weights`; arguments as for `publish_gan`."""
+    history = _history(run, "segmenter.safetensors")
+    _check_size("segmenter.safetensors", (run / "segmenter.safetensors").stat().st_size)
+    weights.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run / "segmenter.safetensors", weights / "segmenter.safetensors")
+    settings = history["settings"]
+    return _record(
+        weights,
+        "segmenter",
+        {
+            "command": f"python -m ganwidgets.scenes.train segmenter RUN --seed {settings['seed']}",
+            "settings": settings,
+            "steps": history["history"][-1][0] if history["history"] else 0,
+            "minutes": history["history"][-1][1] if history["history"] else 0,
+            "curve_columns": ["step", "minutes", "loss"],
+            "curve": _thin(history["history"]),
+            "metrics": measure(weights / "segmenter.safetensors"),
+        },
+        ["segmenter.safetensors"],
+    )
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file, as the record keeps it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _history(run: Path, *needed: str) -> dict[str, Any]:
+    missing = [name for name in (*needed, "history.json") if not (run / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"`run` must be a folder that training left, {run} lacks {', '.join(missing)}")
+    return json.loads((run / "history.json").read_text())
+
+
+def _check_size(name: str, size: int) -> None:
+    limit = MAX_BYTES.get(name.removesuffix(".safetensors"), MAX_EARLY_BYTES)
+    if size > limit:
+        raise ValueError(f"{name} must be at most {limit:,} bytes to be committed, got {size:,}")
+
+
+def _thin(rows: list, at_most: int = 100) -> list:
+    """Evenly spaced rows of a long curve, the last one always among them."""
+    stride = max(1, -(-len(rows) // at_most))
+    return rows[::-1][::stride][::-1]
+
+
+def _record(weights: Path, section: str, facts: dict[str, Any], files) -> dict[str, Any]:
+    path = weights / RECORD
+    record = json.loads(path.read_text()) if path.exists() else {}
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    hashes = {name: {"sha256": sha256(weights / name), "bytes": (weights / name).stat().st_size} for name in files}
+    record[section] = facts | {"versions": versions, "files": hashes}
+    text = json.dumps(record, indent=1)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda rows: re.sub(r"\s+", " ", rows[0]), text)  # one row of a curve, one line
+    path.write_text(text + "\n")
+    return record[section]

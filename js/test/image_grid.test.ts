@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import imageGrid from "../views/image_grid";
+import { click, givePageASize, press } from "./harness";
+
+givePageASize();
+
+describe("the image grid", () => {
+	const image = new DataView(new ArrayBuffer(1));
+	const sheet = (count: number, columns = 4) => ({ image, columns, tile: [64, 64], count });
+	const traits = () => ({ sheets: { before: sheet(6), after: sheet(6) }, show: "after", captions: [], title: "", message: "", busy: false, selected: [] });
+	it("switches what it shows and has a cell per image", async () => {
+		const { model, one, all, settle } = await mount(imageGrid, traits());
+		expect(all("[role=radio]").map((button) => [button.textContent, button.getAttribute("aria-checked")])).toEqual([
+			["Before", "false"],
+			["After", "true"],
+		]);
+		expect(all("[role=gridcell]")).toHaveLength(6);
+		click(one("[data-value=before]"));
+		expect(model.get("show")).toBe("before");
+		await settle();
+		press(one("[data-value=before]"), "ArrowRight");
+		await settle();
+		expect(model.get("show")).toBe("after");
+		expect(all("[role=gridcell]")[5]?.getAttribute("aria-label")).toBe("Image 6 of 6, after");
+	});
+	it("moves and chooses with the keys", async () => {
+		const { model, one } = await mount(imageGrid, traits());
+		press(one('[role=gridcell][tabindex="0"]'), "ArrowDown");
+		expect(one('[role=gridcell][tabindex="0"]').dataset.index).toBe("4");
+		press(one('[role=gridcell][tabindex="0"]'), " ");
+		click(one("[data-index='1']"));
+		expect(model.get("selected")).toEqual([1, 4]);
+	});
+	it("falls back to the first sheet, says when it is busy, and what to do when it is empty", async () => {
+		const { model, one, settle } = await mount(imageGrid, { ...traits(), show: "nothing" });
+		expect(one("[aria-checked=true]").textContent).toBe("Before");
+		model.set("busy", true);
+		await settle();
+		expect(one("[role=status]").textContent).toBe("Updating");
+		model.set("sheets", {});
+		model.set("message", "Select units.");
+		await settle();
+		expect(one(".gw-blank").textContent).toBe("Select units.");
+		expect(one(".gw-image-stage").hidden).toBe(true);
+	});
+});

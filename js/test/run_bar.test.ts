@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import runBar from "../views/run_bar";
+import { click, givePageASize } from "./harness";
+
+givePageASize();
+
+const visible = (buttons: HTMLElement[]): (string | null)[] => buttons.filter((button) => !button.hidden).map((button) => button.textContent);
+
+describe("the run bar", () => {
+	const traits = { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, note: "" };
+	it("offers what can be done in each state", async () => {
+		const { model, all, settle } = await mount(runBar, traits);
+		const buttons = (): (string | null)[] => visible(all(".gw-run-buttons button"));
+		expect(buttons()).toEqual(["Run"]);
+		for (const [status, n, expected] of [
+			["running", 10, ["Cancel"]],
+			["cancelled", 10, ["Resume", "Run again"]],
+			["cancelled", 0, ["Run"]],
+			["done", 100, ["Run again"]],
+		] as const) {
+			model.set("status", status);
+			model.set("n_done", n);
+			model.set("n_total", 100);
+			await settle();
+			expect(buttons()).toEqual(expected);
+		}
+	});
+	it("says how far it is and how long it takes, as a status", async () => {
+		const { one } = await mount(runBar, { ...traits, status: "running", progress: 0.64, remaining: 12.4, n_done: 640, n_total: 1000 });
+		expect(one("[role=status]").textContent).toBe("640 of 1,000 images · about 12 s left");
+		expect(one("[role=progressbar]").getAttribute("aria-valuenow")).toBe("64");
+	});
+	it("asks Python, and shows its reason when it refuses", async () => {
+		const { model, one, settle } = await mount(runBar, traits);
+		click(one("button"));
+		expect(model.sent.at(-1)).toMatchObject({ action: "run" });
+		expect((one("button") as HTMLButtonElement).disabled).toBe(true);
+		model.set("error", "No layer is chosen.");
+		model.answer("No layer is chosen.");
+		await settle();
+		expect((one("button") as HTMLButtonElement).disabled).toBe(false);
+		expect(one("[role=alert]").textContent).toBe("No layer is chosen.");
+		expect(one("[role=alert]").hidden).toBe(false);
+	});
+	it("is switched off on a saved page, with the reason", async () => {
+		const { one } = await mount(runBar, { ...traits, live: false });
+		expect((one("button") as HTMLButtonElement).disabled).toBe(true);
+		expect(one("button").title).toContain("needs Python");
+	});
+});

@@ -1,0 +1,113 @@
+/** Rows and columns of components, the wires between them, and a word when Python is gone. */
+import type { AnyModel, RenderProps } from "@anywidget/types";
+import { heartbeat } from "../lib/heartbeat";
+import { follow, type Link } from "../lib/links";
+import { h, icon, ICONS, setText } from "../parts/dom";
+import { component, type ComponentTraits, Disconnected } from "./component";
+
+export interface Tree {
+	kind: "row" | "column";
+	items: (number | Tree)[];
+	weights?: number[] | null;
+	gap?: number | null;
+	label?: string | null;
+}
+
+export interface LayoutTraits extends ComponentTraits {
+	children: string[];
+	tree: Tree | Record<string, never>;
+	links: Link[];
+	title: string;
+	live: boolean;
+}
+
+const EVERY = 5000; // between two heartbeats [ms]
+const PATIENCE = 10000; // before a silence is mentioned [ms]
+const SAVED = "Saved page: sorting, filtering, selecting and masks work. What needs Python is switched off.";
+const NOTICES = {
+	alive: "",
+	silent: "Python does not answer: it is busy with another cell, or it has stopped.",
+	gone: "Disconnected: the kernel was restarted or closed. What you see is the last state; run the cell again to go on.",
+};
+
+async function render(props: RenderProps<LayoutTraits>): Promise<void> {
+	const view = component(props, "layout");
+	const notice = h("div", { class: "gw-notice", role: "status", hidden: true }, icon(ICONS.alert), h("span", {}));
+	const title = h("h2", { class: "gw-title" });
+	const home = h("div", { class: "gw-home" });
+	const saved = h("p", { class: "gw-saved", hidden: view.live }, SAVED);
+	view.body.append(notice, h("div", { class: "gw-layout-head" }, title, saved), home);
+	let life = new AbortController();
+	view.signal.addEventListener("abort", () => life.abort(), { once: true });
+
+	const build = async (): Promise<void> => {
+		life.abort();
+		life = new AbortController();
+		const { signal } = life;
+		const refs = view.get("children");
+		const places = refs.map(() => h("div", { class: "gw-place" }));
+		const tree = view.get("tree");
+		home.replaceChildren(place(isTree(tree) ? tree : { kind: "column", items: refs.map((_, i) => i) }, places));
+		const models = await Promise.all(refs.map((ref, i) => child(ref, places[i] as HTMLElement, signal)));
+		if (signal.aborted) return;
+		follow(view.get("links"), models, signal);
+	};
+	const child = async (ref: string, el: HTMLElement, signal: AbortSignal): Promise<AnyModel | null> => {
+		try {
+			const [model, widget] = await Promise.all([view.host.getModel(ref), view.host.getWidget(ref)]);
+			if (signal.aborted) return null;
+			await widget.render({ el, signal });
+			return model;
+		} catch (reason) {
+			if (signal.aborted) return null;
+			const words = `This part could not be shown: ${reason instanceof Error ? reason.message : String(reason)}`;
+			const text = h("span", { class: "gw-error-text" }, words);
+			el.replaceChildren(h("div", { class: "gw-error", role: "alert" }, icon(ICONS.alert), text));
+			return null;
+		}
+	};
+	const head = (): void => {
+		setText(title, view.get("title"));
+		title.hidden = view.get("title") === "";
+	};
+	view.watch(["title"], head);
+	view.watch(["children", "tree", "links"], () => void build());
+	head();
+	await build();
+
+	if (view.live) {
+		heartbeat({
+			ask: () => view.request("ping", {}, PATIENCE),
+			isGone: (reason) => reason instanceof Disconnected,
+			every: EVERY,
+			wanted: () => document.visibilityState !== "hidden" && view.root.isConnected,
+			told: (pulse) => {
+				notice.hidden = pulse === "alive";
+				notice.classList.toggle("gw-gone", pulse === "gone");
+				view.root.classList.toggle("gw-disconnected", pulse === "gone");
+				setText(notice.lastElementChild as Element, NOTICES[pulse]);
+			},
+			signal: view.signal,
+		});
+	}
+	view.ready();
+}
+
+const isTree = (tree: LayoutTraits["tree"]): tree is Tree => Array.isArray((tree as Tree).items);
+
+/** Boxes for a tree; weights share the width of a row, which wraps when its items would get too narrow. */
+function place(tree: Tree, places: readonly HTMLElement[]): HTMLElement {
+	const items = tree.items.map((item, i) => {
+		const element = typeof item === "number" ? (places[item] ?? h("div")) : place(item, places);
+		const weight = tree.weights?.[i];
+		if (weight !== undefined) element.style.setProperty("--gw-weight", String(weight));
+		return element;
+	});
+	const box = h("div", { class: `gw-${tree.kind}` }, ...items);
+	if (tree.gap != null) box.style.setProperty("--gw-gap", `${tree.gap}px`);
+	if (!tree.label) return box;
+	const heading = h("h3", { class: "gw-title gw-section-title" }, tree.label);
+	return h("section", { class: "gw-section", "aria-label": tree.label }, heading, box);
+}
+
+export default { render };

@@ -1,0 +1,77 @@
+/** Run, cancel, resume, and how far it is. */
+import type { RenderProps } from "@anywidget/types";
+import { doneOf, remaining } from "../lib/format";
+import { assign, h, listen, setText } from "../parts/dom";
+import { component, type ComponentTraits, NEEDS_KERNEL, type View } from "./component";
+
+export interface RunBarTraits extends ComponentTraits {
+	status: "idle" | "running" | "cancelled" | "failed" | "done";
+	progress: number;
+	remaining: number;
+	n_done: number;
+	n_total: number;
+	note: string;
+}
+
+const ACTIONS: Record<RunBarTraits["status"], readonly string[]> = {
+	idle: ["run"],
+	running: ["cancel"],
+	cancelled: ["resume", "run"],
+	failed: ["resume", "run"],
+	done: ["run"],
+};
+const WORDS: Record<string, string> = { run: "Run", cancel: "Cancel", resume: "Resume" };
+
+function render(props: RenderProps<RunBarTraits>): void {
+	const view = component(props, "run-bar");
+	const first = h("button", { type: "button", class: "gw-button gw-primary" });
+	const second = h("button", { type: "button", class: "gw-button" });
+	const fill = h("div", { class: "gw-run-fill" });
+	const scale = { "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100 };
+	const track = h("div", { class: "gw-run-track", role: "progressbar", ...scale }, fill);
+	const status = h("div", { class: "gw-run-status", role: "status" });
+	view.body.append(h("div", { class: "gw-run-buttons" }, first, second), h("div", { class: "gw-run-middle" }, track, status));
+
+	let pending = "";
+	const update = (): void => {
+		const state = view.get("status");
+		const [done, total] = [view.get("n_done"), view.get("n_total")];
+		const resumable = done > 0 && (total === 0 || done < total);
+		const actions = ACTIONS[state].filter((action) => action !== "resume" || resumable);
+		[first, second].forEach((button, i) => {
+			const action = actions[i] ?? "";
+			button.hidden = action === "";
+			button.dataset.action = action;
+			setText(button, action === "run" && (state === "done" || i === 1) ? "Run again" : (WORDS[action] ?? ""));
+			button.disabled = !view.live || pending !== "";
+			assign(button, { title: view.live ? null : `${WORDS[action]} ${NEEDS_KERNEL}` });
+		});
+		first.classList.toggle("gw-primary", actions[0] !== "cancel");
+		const share = state === "done" ? 1 : Math.max(0, Math.min(1, view.get("progress")));
+		fill.style.transform = `scaleX(${share})`;
+		assign(track, { "aria-valuenow": Math.round(share * 100), "data-status": state });
+		setText(status, sentence(view));
+	};
+	const act = async (button: HTMLButtonElement): Promise<void> => {
+		pending = button.dataset.action ?? "";
+		update();
+		await view.request(pending).catch(() => undefined); // the reason stands in `error`
+		pending = "";
+		if (!view.signal.aborted) update();
+	};
+	for (const button of [first, second]) listen(button, "click", () => void act(button), view.signal);
+	view.watch(["status", "progress", "remaining", "n_done", "n_total", "note"], update);
+	update();
+	view.ready();
+}
+
+function sentence(view: View<RunBarTraits>): string {
+	const [state, done, total, note] = [view.get("status"), view.get("n_done"), view.get("n_total"), view.get("note")];
+	const left = state === "running" ? remaining(view.get("remaining")) : "";
+	const amount = done > 0 || state === "running" ? doneOf(done, total) : "";
+	const how = { idle: "", running: "", cancelled: "stopped", failed: "failed", done: "" }[state];
+	const empty = state === "idle" && !amount && !note ? "Not run yet" : "";
+	return [amount, how, left, note, empty].filter(Boolean).join(" · ");
+}
+
+export default { render };

@@ -1,0 +1,22 @@
+"""Shared fixtures. The package is imported inside them: jaxtyping's import hook must come first."""
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def planted():
+    """The planted generator, 8 units at 16 × 16."""
+    from ganwidgets.testing import planted_generator
+
+    return planted_generator()
+
+
+@pytest.fixture(scope="session")
+def reader():
+    """The segmenter that reads the planted generator's images."""
+    from ganwidgets.testing import planted_segmenter
+
+    return planted_segmenter()

@@ -1,0 +1,89 @@
+"""What is published is what was trained, and the record says so."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from ganwidgets.scenes.growing import Discriminator
+from ganwidgets.scenes.provenance import MAX_BYTES, MAX_EARLY_BYTES, RECORD, WEIGHTS, publish_gan, publish_segmenter
+from ganwidgets.scenes.train_gan import GanSettings, GanTraining
+from ganwidgets.scenes.train_segmenter import SegmenterSettings, SegmenterTraining
+
+SIZES = (8, 8, 8, 4)
+
+
+@pytest.fixture(scope="module")
+def gan_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gan")
+    settings = GanSettings(drawings=8, compile=False, batch=(100, 100), schedule=((0, 1), (0, 1)), keep_at=(1,))
+    GanTraining(folder, settings, log=lambda line: None, sizes=SIZES).run()
+    return folder
+
+
+def test_publishing_a_gan(gan_run, tmp_path):
+    measured = []
+    save_file({"x": torch.zeros(1)}, tmp_path / "early-9k.safetensors")
+    record = publish_gan(gan_run, tmp_path, lambda path: measured.append(path) or {"fsd": 1.5})
+    assert measured == [tmp_path / "generator.safetensors"]
+    names = {"generator.safetensors", "discriminator.safetensors", "early-1k.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == names | {RECORD}  # the early one of another run is gone
+    assert set(record["files"]) == names
+    assert record["metrics"] == {"fsd": 1.5}
+    assert record["settings"]["schedule"] == [[0, 1], [0, 1]]
+    assert record["command"].startswith("python -m ganwidgets.scenes.train gan")
+    early = load_file(tmp_path / "early-1k.safetensors")
+    assert early["output_8x8.conv.weight"].dtype == torch.float16
+    assert load_file(tmp_path / "generator.safetensors")["output_16x16.conv.weight"].dtype == torch.float32
+    assert Discriminator.from_state_dict(load_file(tmp_path / "discriminator.safetensors")).top == 2
+
+
+def test_a_run_with_the_whole_discriminator_is_cut(gan_run, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for path in gan_run.glob("*.*"):
+        (run / path.name).write_bytes(path.read_bytes())
+    save_file(Discriminator(SIZES).state_dict(), run / "discriminator.safetensors")
+    publish_gan(run, tmp_path / "weights", lambda path: {})
+    kept = load_file(tmp_path / "weights" / "discriminator.safetensors")
+    assert not [name for name in kept if name.startswith(("from_rgb.0", "from_rgb.1"))]
+
+
+def test_publishing_a_segmenter_leaves_the_gan_section_alone(gan_run, tmp_path):
+    settings = SegmenterSettings(drawings=8, batch=4, steps=2, compile=False)
+    SegmenterTraining(tmp_path / "run", settings, log=lambda line: None).run()
+    weights = tmp_path / "weights"
+    publish_gan(gan_run, weights, lambda path: {})
+    before = json.loads((weights / RECORD).read_text())["gan"]
+    publish_segmenter(tmp_path / "run", weights, lambda path: {"mean_iou": 0.5})
+    record = json.loads((weights / RECORD).read_text())
+    assert record["gan"] == before
+    assert record["segmenter"]["metrics"] == {"mean_iou": 0.5}
+    assert record["segmenter"]["settings"]["steps"] == 2
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    message = "`run` must be a folder that training left, .* lacks generator.safetensors, discriminator.safetensors"
+    with pytest.raises(FileNotFoundError, match=message):
+        publish_gan(tmp_path, tmp_path / "weights", lambda path: {})
+    with pytest.raises(FileNotFoundError, match=r"lacks segmenter.safetensors, history.json"):
+        publish_segmenter(tmp_path, tmp_path / "weights", lambda path: {})
+
+
+def test_a_file_too_large_to_commit_is_refused(gan_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(MAX_BYTES, "generator", 1000)
+    with pytest.raises(ValueError, match=r"generator\.safetensors must be at most 1,000 bytes"):
+        publish_gan(gan_run, tmp_path, lambda path: {})
+
+
+@pytest.mark.skipif(not (WEIGHTS / RECORD).exists(), reason="no weights are bundled yet")
+def test_the_bundled_weights_are_the_recorded_ones():
+    record = json.loads((WEIGHTS / RECORD).read_text())
+    recorded = {name: facts for section in record.values() for name, facts in section["files"].items()}
+    assert set(recorded) == {path.name for path in WEIGHTS.glob("*.safetensors")}
+    for name, facts in recorded.items():
+        data = (WEIGHTS / name).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == facts["sha256"], name
+        assert len(data) == facts["bytes"] <= MAX_BYTES.get(name.removesuffix(".safetensors"), MAX_EARLY_BYTES)
