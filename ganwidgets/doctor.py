@@ -23,6 +23,7 @@ WEIGHTS = PACKAGE / "scenes" / "weights"
 BUNDLES = PACKAGE / "ui" / "static"
 
 _NEEDED = ("numpy", "scipy", "pandas", "matplotlib", "pillow", "safetensors", "jaxtyping", "traitlets")
+_WEIGHTS = ("generator.safetensors", "segmenter.safetensors")
 _CHROMIUM = ("chromium", "google-chrome", "chromium-browser")
 
 
@@ -138,15 +139,15 @@ def check_weights(folder: Path) -> Iterator[Finding]:
     try:
         record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         stated = {name: facts["sha256"] for section in record.values() for name, facts in section["files"].items()}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         yield Finding("bundled weights", f"no readable provenance.json: {error}", reinstall, needed=True)
         return
-    for name in sorted(stated.keys() | {path.name for path in folder.glob("*.safetensors")}):
+    for name in sorted(stated.keys() | set(_WEIGHTS) | {path.name for path in folder.glob("*.safetensors")}):
         path = folder / name
-        if name not in stated:
-            yield Finding(f"weights {name}", "not named in provenance.json", reinstall)
-        elif not path.is_file():
+        if not path.is_file():
             yield Finding(f"weights {name}", "missing", reinstall, needed=True)
+        elif name not in stated:
+            yield Finding(f"weights {name}", "not named in provenance.json", reinstall)
         elif hashlib.sha256(path.read_bytes()).hexdigest() != stated[name]:
             yield Finding(f"weights {name}", "differs from its stated sha256", reinstall, needed=True)
         else:

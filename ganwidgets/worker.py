@@ -63,6 +63,7 @@ class Job:
         self._generator: Generator[Any, None, Any] | None = None
         self._stop = ""  # why it should stop: "cancelled" or "superseded"
         self._frames = 0
+        self._stopped = False  # the work was told so
         self._clock: tuple[float, float] | None = None  # (time, fraction) of the first progress
         self._told = 0.0
 
@@ -95,6 +96,7 @@ class Job:
     def progress(self, fraction: float) -> None:
         """Tell how far the work is, 0 to 1; raises `Cancelled` when it is no longer wanted."""
         if self.stopping:
+            self._stopped = True
             raise Cancelled
         now = time.monotonic()
         self._clock = self._clock or (now, fraction)
@@ -129,7 +131,7 @@ class Job:
             return self._stop
         value, last = self._advance()
         self._show(value)
-        return "done" if last else ""
+        return "" if not last else self._stop if self._stopped else "done"
 
     def _advance(self) -> tuple[Any, bool]:
         if self._generator is None:

@@ -178,6 +178,7 @@ def test_weights_are_compared_with_their_record(tmp_path):
     assert findings({"gan": {"files": {"a.safetensors": wrong}}})["weights a.safetensors"].verdict == "problem"
     assert findings({"gan": {"files": {"b.safetensors": right}}})["weights b.safetensors"].value == "missing"
     assert findings({"gan": {"files": {}}})["weights a.safetensors"].verdict == "optional"
+    assert findings({})["weights generator.safetensors"].value == "missing"
     assert findings([])["bundled weights"].verdict == "problem"
     (tmp_path / "provenance.json").unlink()
     assert [f.verdict for f in doctor.check_weights(tmp_path)] == ["problem"]

@@ -177,6 +177,30 @@ def test_cancel_keeps_what_was_published_and_asks_the_generator_for_the_rest(cou
     assert counter.status == "cancelled" and counter.error == ""
 
 
+def test_work_that_is_told_at_progress_may_also_return_what_it_has(counter):
+    started, go = gate()
+
+    def accumulate(progress):
+        done = 0
+        try:
+            while True:
+                done += 1
+                if done == 3:
+                    started.set()
+                    go.wait(5)
+                progress(0.1)
+                yield None
+        except Cancelled:
+            return f"partial, n = {done}"
+
+    job = counter.submit(accumulate, counter.show)
+    started.wait(5)
+    counter.cancel()
+    go.set()
+    counter.wait(5.0)
+    assert counter.shown == ["partial, n = 3"] and job.outcome == counter.status == "cancelled"
+
+
 def test_a_replaced_generator_may_clean_up_but_its_partial_result_is_not_shown(counter):
     started, go = gate()
     cleaned = []

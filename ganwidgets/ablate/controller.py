@@ -7,13 +7,13 @@ long job.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch import Tensor
-from traitlets import Bunch, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+from traitlets import Bunch, Float, Instance, Int, TraitError, observe, validate
 
 from ganwidgets.ablate.effect import (
     Ablation,
@@ -24,11 +24,10 @@ from ganwidgets.ablate.effect import (
     each_unit_effect,
     random_sets,
 )
-from ganwidgets.jobs import Controller
 from ganwidgets.models import Generator, State
-from ganwidgets.models.layers import unknown_layer
 from ganwidgets.nn.images import to_uint8
 from ganwidgets.segment import Segmenter
+from ganwidgets.session import LayerSession, check_truncation, whole_in_range
 from ganwidgets.worker import Job
 
 CHANCE_SETS = 10  # random unit sets behind the preview's chance level
@@ -46,7 +45,7 @@ class Scene:
     pixels: Tensor | None = None
 
 
-class AblateController(Controller):
+class AblateController(LayerSession):
     """What a few pictures lose while units are off; assign a trait and look at the outputs.
 
     Args:
@@ -55,8 +54,6 @@ class AblateController(Controller):
         traits: first values.
     """
 
-    layer = Unicode(help="Layer of the units.")
-    units = Tuple(help="Numbers of the units that are off.")
     strength = Float(1.0, help="0 leaves the units, 1 switches them off.")
     seed = Int(1, help="Which latents.")
     truncation = Float(None, allow_none=True, help="Latents from the normal cut at ± this; None: the whole normal.")
@@ -66,9 +63,9 @@ class AblateController(Controller):
     effect = Instance(EffectResult, allow_none=True, read_only=True, help="What each concept loses; None: unknown.")
 
     def __init__(self, network: Generator, segmenter: Segmenter | None = None, **traits: Any) -> None:
-        self.network, self.segmenter = network, segmenter
+        self.segmenter = segmenter
         self._scenes: OrderedDict[tuple, Scene] = OrderedDict()
-        super().__init__(**{"layer": next(iter(network.layers)), **traits})
+        super().__init__(network, **traits)
 
     def look_at(self, layer: str, units: tuple[int, ...]) -> None:
         """Choose layer and units in one step: units of one layer mean nothing in another."""
@@ -135,14 +132,6 @@ class AblateController(Controller):
             self._scenes.popitem(last=False)
         return self._scenes[key]
 
-    @validate("layer")
-    def _check_layer(self, proposal: Bunch) -> str:
-        return _known_layer(self.network, proposal["value"])
-
-    @validate("units")
-    def _check_units(self, proposal: Bunch) -> tuple[int, ...]:
-        return check_units(proposal["value"], self.layer, self.network.layers[self.layer].units)
-
     @validate("strength")
     def _check_strength(self, proposal: Bunch) -> float:
         if not 0 <= proposal["value"] <= 1:
@@ -151,20 +140,18 @@ class AblateController(Controller):
 
     @validate("seed")
     def _check_seed(self, proposal: Bunch) -> int:
-        return _in_range("seed", proposal["value"], 0, 2**32 - 1)
+        return whole_in_range("seed", proposal["value"], 0, 2**32 - 1)
 
     @validate("n_images")
     def _check_n_images(self, proposal: Bunch) -> int:
-        return _in_range("n_images", proposal["value"], 1, 64)
+        return whole_in_range("n_images", proposal["value"], 1, 64)
 
     @validate("truncation")
     def _check_truncation(self, proposal: Bunch) -> float | None:
-        if proposal["value"] is not None and not proposal["value"] > 0:
-            raise TraitError(f"`truncation` must be positive, or None for none, got {proposal['value']}.")
-        return proposal["value"]
+        return check_truncation(proposal["value"])
 
 
-class UnitEffectsController(Controller):
+class UnitEffectsController(LayerSession):
     """What every unit of a layer does alone; a long job, kept per layer.
 
     Args:
@@ -173,7 +160,6 @@ class UnitEffectsController(Controller):
         traits: first values.
     """
 
-    layer = Unicode(help="Layer whose units are measured.")
     n = Int(32, help="Number of images.")
     seed = Int(1, help="Which latents.")
     effects = Instance(
@@ -184,25 +170,26 @@ class UnitEffectsController(Controller):
     )
 
     def __init__(self, network: Generator, segmenter: Segmenter | None = None, **traits: Any) -> None:
-        self.network, self.segmenter = network, segmenter
+        self.segmenter = segmenter
         self._kept: dict[str, np.ndarray] = {}
-        super().__init__(**{"layer": next(iter(network.layers)), **traits})
+        super().__init__(network, **traits)
 
     def run(self, *, wait: bool = False) -> Job:
-        """Measure the units of the layer; `wait` does it in the calling thread."""
-        layer = self.layer
-        return self.submit(lambda progress: self._measure(layer, progress), self._publish, background=not wait)
+        """Measure the chosen units, or all of the layer if none is chosen; `wait` does it in the calling thread."""
+        layer, units = self.layer, self.units or tuple(range(self.network.layers[self.layer].units))
+        return self.submit(lambda progress: self._measure(layer, units, progress), self._publish, background=not wait)
 
-    def _measure(self, layer: str, progress: Any) -> Iterator[tuple[str, np.ndarray] | None]:
+    def _measure(
+        self, layer: str, units: tuple[int, ...], progress: Callable[[float], None]
+    ) -> Iterator[tuple[str, np.ndarray] | None]:
         if self.segmenter is None:
             raise ValueError("`segmenter` must be given to measure effects, got None.")
         effects = np.full((self.network.layers[layer].units, len(self.segmenter.concepts)), np.nan, np.float32)
         z = self.network.sample_z(self.n, seed=self.seed)
-        for unit, row in enumerate(each_unit_effect(self.network, layer, self.segmenter, z)):
-            effects[unit] = row
-            progress((unit + 1) / len(effects))
-            last = unit + 1 == len(effects)
-            yield (layer, effects.copy()) if last or unit % PUBLISH_INTERVAL == 0 else None
+        for done, row in enumerate(each_unit_effect(self.network, layer, self.segmenter, z, units), 1):
+            effects[units[done - 1]] = row
+            progress(done / len(units))
+            yield (layer, effects.copy()) if done == len(units) or done % PUBLISH_INTERVAL == 0 else None
 
     def _publish(self, measured: tuple[str, np.ndarray]) -> None:
         layer, effects = measured
@@ -213,35 +200,3 @@ class UnitEffectsController(Controller):
     @observe("layer")
     def _show_kept(self, change: Bunch) -> None:
         self._write(effects=self._kept.get(self.layer))
-
-    @validate("layer")
-    def _check_layer(self, proposal: Bunch) -> str:
-        return _known_layer(self.network, proposal["value"])
-
-
-def check_units(units: Any, layer: str, n_units: int) -> tuple[int, ...]:
-    """Unit numbers in order, each once.
-
-    Raises:
-        TraitError: something that is no unit of the layer.
-    """
-    wrong = [unit for unit in units if isinstance(unit, bool) or not isinstance(unit, int | np.integer)]
-    if wrong:
-        raise TraitError(f"`units` must be unit numbers such as (3, 8), got {wrong[0]!r}.")
-    numbers = tuple(sorted({int(unit) for unit in units}))
-    outside = [unit for unit in numbers if not 0 <= unit < n_units]
-    if outside:
-        raise TraitError(f"`units` must lie in 0 to {n_units - 1}, the units of {layer!r}, got {outside[0]}.")
-    return numbers
-
-
-def _known_layer(network: Generator, layer: str) -> str:
-    if layer not in network.layers:
-        raise TraitError(str(unknown_layer(layer, network.layers, ())))
-    return layer
-
-
-def _in_range(name: str, value: int, low: int, high: int) -> int:
-    if not low <= value <= high:
-        raise TraitError(f"`{name}` must lie in {low} to {high}, got {value}.")
-    return value

@@ -138,7 +138,7 @@ class Network:
         Raises:
             ValueError: no such layer.
         """
-        names = tuple(self._info(name).name for name in ([layer] if isinstance(layer, str) else layer))
+        names = tuple(self.layer_info(name).name for name in ([layer] if isinstance(layer, str) else layer))
         plan = Plan(self._edits(), read=names, stop=True)
         if names:
             self._run(inputs, plan, grad)
@@ -150,7 +150,7 @@ class Network:
         Raises:
             ValueError: no such layer.
         """
-        names = tuple(self._info(name).name for name in ([layers] if isinstance(layers, str) else layers))
+        names = tuple(self.layer_info(name).name for name in ([layers] if isinstance(layers, str) else layers))
         plan = Plan(self._edits(), read=names)
         output = self._run(inputs, plan, grad)
         return output, {name: plan.found[name] for name in names}
@@ -166,7 +166,7 @@ class Network:
         """
         if not isinstance(edit, Edit):
             raise TypeError(f"`edit` must be an edit such as zero_units([3]), got {edit!r}")
-        info = self._info(layer)
+        info = self.layer_info(layer)
         edit.check(info.shape)
         return Intervention(self, info.name, edit)
 
@@ -176,7 +176,7 @@ class Network:
         Raises:
             ValueError: no such layer.
         """
-        name, edits = self._info(layer).name, self._edits()
+        name, edits = self.layer_info(layer).name, self._edits()
         plan = Plan(edits, capture=name, stop=True)
         grad = _wants_grad(grad, plan, inputs)
         with torch.set_grad_enabled(grad):
@@ -328,7 +328,8 @@ class Network:
                 self._bundled |= set() if bare else {name}
             numbers[path] += 1
 
-    def _info(self, layer: str) -> LayerInfo:
+    def layer_info(self, layer: str) -> LayerInfo:
+        """What the layer gives; raises `ValueError` for a name that is none, with what was probably meant."""
         if layer not in self.layers:
             raise unknown_layer(layer, self.layers, (name for name, _ in self.module.named_modules()))
         return self.layers[layer]

@@ -91,7 +91,7 @@ def pixels_above(
         padding: see `resize_matrix`.
     """
     ratios = [new // old if new % old == 0 else 0 for old, new in zip(acts.shape[2:], size, strict=True)]
-    if min(ratios) >= 3:
+    if min(ratios) >= 3 and bool(level.isfinite().all()):
         return _pixels_in_cells(acts, level, size, padding)
     return _pixels_everywhere(acts, level, size, padding)
 

@@ -12,7 +12,6 @@ Everything counted is a whole number in int64, so the order of addition cannot m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import torch
@@ -39,7 +38,7 @@ class Counts:
         for name, amount in amounts.items():
             self.tensors[name] += amount
 
-    def merge(self, other: Self) -> None:
+    def merge(self, other: "Counts") -> None:
         """Add another's counts. Raises `ValueError` when it counts something else."""
         shapes, others = ({name: tuple(t.shape) for name, t in c.tensors.items()} for c in (self, other))
         if shapes != others:
@@ -51,7 +50,7 @@ class Counts:
         return {name: tensor.clone() for name, tensor in self.tensors.items()}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> Self:
+    def from_state(cls, state: Mapping[str, Tensor]) -> "Counts":
         """The counts whose `state` this was."""
         self = cls()
         self.tensors = {name: tensor.clone() for name, tensor in state.items()}
@@ -62,8 +61,8 @@ class Counts:
 class Edges:
     """Which value of a unit falls into which bin. Bins have no end: any value has one, near ones are fine.
 
-    With x = (value − origin) / span, the place among the bins is n_bins · x / (1 + x), for x > 0 only; `two_sided` edges
-    take any x and use n_bins · (1 + x / (1 + |x|)) / 2. So half of the bins lie within one span of the origin, and a
+    With x = (value − origin) / span, the place among the bins is n_bins · x / (1 + x), for x > 0 only; `two_sided`
+    edges take any x and use n_bins · (1 + x / (1 + |x|)) / 2. So half of the bins lie within one span of the origin, and a
     rare unit whose first images were dark does not leave the histogram.
 
     Attributes:
@@ -80,11 +79,8 @@ class Edges:
 
     def bin_of(self, x: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
         """Bin of values given as x, in spans from the origin."""
-        if self.two_sided:
-            place = (x / (1 + x.abs())).add_(1).mul_(self.n_bins / 2)
-        else:
-            place = (x / (1 + x)).mul_(self.n_bins)
-        return place.to(torch.int32).clamp_(0, self.n_bins - 1)
+        share = (x / (1 + x.abs())).add_(1).mul_(0.5) if self.two_sided else x / (1 + x)
+        return share.mul_(self.n_bins).to(torch.int32).clamp_(0, self.n_bins - 1)
 
     def value_at(self, place: Float[Tensor, " unit"]) -> Float[Tensor, " unit"]:
         """Value of each unit at a place among the bins (0 is the lower edge of the first)."""
@@ -239,8 +235,8 @@ class TopK:
         if not (value >= self.value[:, -1:]).logical_and(value > -torch.inf).any():
             return
         values, indices = torch.cat([self.value, value], 1), torch.cat([self.index, index], 1)
-        by_index = indices.argsort(1, stable=True)
-        order = values.gather(1, by_index).argsort(1, descending=True, stable=True)
+        by_index = indices.argsort(dim=1, stable=True)
+        order = values.gather(1, by_index).argsort(dim=1, descending=True, stable=True)
         chosen = by_index.gather(1, order)[:, :k]
         self.value, self.index = values.gather(1, chosen), indices.gather(1, chosen)
         self.index[self.value == -torch.inf] = -1

@@ -59,6 +59,12 @@ def position(seen: int, schedule: tuple[tuple[int, int], ...]) -> tuple[int, flo
     raise ValueError("`schedule` must have at least one level, got none")
 
 
+def finished_level(seen: int, schedule: tuple[tuple[int, int], ...]) -> int:
+    """Highest level whose output stands alone: one that is still fading in needs the output below it."""
+    level, share = position(seen, schedule)
+    return level if share == 1 else level - 1
+
+
 def has_amx() -> bool:
     """Whether this CPU multiplies bfloat16 tiles, which makes autocast several times faster."""
     try:
@@ -130,7 +136,7 @@ class GanTraining:
         state = {name: part.state_dict() for name, part in self._parts().items()} | counters | kept
         torch.save(state, self.folder / "state.tmp")
         (self.folder / "state.tmp").rename(self.folder / "state.pt")
-        level = position(self.seen, self.settings.schedule)[0]
+        level = finished_level(self.seen, self.settings.schedule)
         save_file(self.average.export(level), self.folder / "generator.safetensors")
         save_file(cut_discriminator(self.d.state_dict(), level), self.folder / "discriminator.safetensors")
         record = {"settings": asdict(self.settings), "seen": self.seen, "history": self.history}
@@ -192,7 +198,8 @@ class GanTraining:
         self._record((d_loss.item(), g_loss.item(), self.r1.item()), level, share)
         for mark in settings.keep_at:
             if before < mark * 1000 <= self.seen:
-                save_file(self.average.export(level), self.folder / f"generator-{mark}k.safetensors")
+                finished = finished_level(self.seen, settings.schedule)
+                save_file(self.average.export(finished), self.folder / f"generator-{mark}k.safetensors")
 
     def _real_images(self, n: int, level: int, fade: Tensor) -> Tensor:
         """Drawings, half of them mirrored, at the level's size; while it fades in, as blurred as the output."""

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import codeSnippet from "../views/code_snippet";
-import { click, givePageASize } from "./harness";
+import { click, givePageASize, mount, settle } from "./harness";
 
 givePageASize();
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import controls from "../views/controls";
-import { click, givePageASize } from "./harness";
+import { click, givePageASize, mount } from "./harness";
 
 givePageASize();
 

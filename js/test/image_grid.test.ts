@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import imageGrid from "../views/image_grid";
-import { click, givePageASize, press } from "./harness";
+import { click, givePageASize, mount, press } from "./harness";
 
 givePageASize();
 
@@ -30,6 +30,8 @@ describe("the image grid", () => {
 		press(one('[role=gridcell][tabindex="0"]'), " ");
 		click(one("[data-index='1']"));
 		expect(model.get("selected")).toEqual([1, 4]);
+		click(one("[data-index='1']"));
+		expect(model.get("selected")).toEqual([4]);
 	});
 	it("falls back to the first sheet, says when it is busy, and what to do when it is empty", async () => {
 		const { model, one, settle } = await mount(imageGrid, { ...traits(), show: "nothing" });

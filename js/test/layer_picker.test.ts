@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import layerPicker from "../views/layer_picker";
-import { click, givePageASize, press } from "./harness";
+import { click, givePageASize, mount, press } from "./harness";
 
 givePageASize();
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import runBar from "../views/run_bar";
-import { click, givePageASize } from "./harness";
+import { click, givePageASize, mount } from "./harness";
 
 givePageASize();
 

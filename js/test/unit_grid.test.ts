@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import grid from "../views/unit_grid";
 import { click, givePageASize, mount, press, someRows } from "./harness";
 
@@ -52,6 +52,35 @@ describe("the unit grid", () => {
 		press_("3");
 		await settle();
 		expect(one('.gw-card[tabindex="0"]').dataset.unit).toBe("3");
+	});
+	it("selects what a rectangle covers, with the mouse only, and takes the click after it for a part of the drag", async () => {
+		const { model, one, settle } = await mount(grid, { ...someRows(), selected: [4] });
+		const viewport = one(".gw-viewport");
+		for (const element of [viewport, one(".gw-cards")]) vi.spyOn(element, "getBoundingClientRect").mockReturnValue(new DOMRect(0, 0, 640, 480));
+		const point = (type: string, x: number, y: number, options: PointerEventInit = {}): void => {
+			const place = { clientX: x, clientY: y, pointerId: 1, isPrimary: true, pointerType: "mouse", bubbles: true };
+			viewport.dispatchEvent(new PointerEvent(type, { ...place, ...options }));
+		};
+		point("pointerdown", 10, 10, { pointerType: "touch" });
+		point("pointermove", 300, 60, { pointerType: "touch" });
+		point("pointerup", 300, 60, { pointerType: "touch" });
+		expect(model.get("selected")).toEqual([4]);
+		point("pointerdown", 10, 10);
+		point("pointermove", 12, 11);
+		expect(one(".gw-band").hidden).toBe(true); // a shaky click is no drag
+		point("pointermove", 300, 60);
+		await settle();
+		expect(one(".gw-band").hidden).toBe(false);
+		expect(model.get("selected")).toEqual([4]); // Python hears of it when the button is released
+		expect(one(".gw-count").textContent).toContain("2 selected");
+		point("pointerup", 300, 60);
+		click(one('[data-unit="0"]'));
+		expect(model.get("selected")).toEqual([1, 2]);
+		await settle();
+		point("pointerdown", 10, 10, { ctrlKey: true });
+		point("pointermove", 620, 60);
+		point("pointerup", 620, 60);
+		expect(model.get("selected")).toEqual([0, 1, 2]);
 	});
 	it("keeps its keys to itself, but for Tab", async () => {
 		const { el, one } = await mount(grid, someRows());
@@ -153,11 +182,12 @@ describe("the unit grid", () => {
 	it("keeps the focus inside an open unit", async () => {
 		const { one } = await mount(grid, someRows());
 		press(one('[data-unit="1"]'), "Enter");
-		const dialog = one("[role=dialog]");
-		for (let i = 0; i < 5; i++) {
-			press(document.activeElement as Element, "Tab");
-			expect(dialog.contains(document.activeElement)).toBe(true);
-		}
+		const stops = [...one("[role=dialog]").querySelectorAll("button")];
+		expect(document.activeElement).toBe(stops.at(-1)); // Close
+		press(document.activeElement as Element, "Tab");
+		expect(document.activeElement).toBe(stops[0]);
+		press(document.activeElement as Element, "Tab", { shiftKey: true });
+		expect(document.activeElement).toBe(stops.at(-1));
 	});
 	it("opens and sorts on a saved page, and asks nobody", async () => {
 		const { model, one } = await mount(grid, { ...someRows(), live: false });

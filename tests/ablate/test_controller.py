@@ -213,12 +213,15 @@ def test_the_effects_of_single_units_are_a_long_job_that_is_kept_per_layer(plant
     controller.wait(10.0)
     controller.unobserve(look, "effects")
     np.testing.assert_array_equal(controller.effects, unit_effects(planted, "layer1", reader, planted.sample_z(20)))
-    assert looks == [1, 8] and controller.progress == 1.0
+    assert looks == [8] and controller.progress == 1.0
     kept = controller.effects
     controller.layer = "layer2"
     assert controller.effects is None
     controller.layer = "layer1"
     assert controller.effects is kept
+    controller.units = (1, 4)
+    controller.run(wait=True)
+    assert np.isfinite(controller.effects[:, 0]).nonzero()[0].tolist() == [1, 4]
     controller.segmenter = None
     controller.run(wait=True)
     assert controller.status == "failed" and "`segmenter` must be given" in controller.error

@@ -145,6 +145,16 @@ def test_without_removes_one_concept_and_nothing_else(concept, world):
     assert changed.mean() < 5e-5  # slivers too thin to carry a label anywhere
 
 
+@pytest.mark.parametrize(("gone", "instead"), [("dome", "spire"), ("spire", "dome")])
+def test_a_church_that_loses_one_gets_the_other(gone, instead, world):
+    _, segs = world
+    lacking = draw_batch(60, seed=7, without=(gone,))[1]
+    losers = holds(segs[:60], gone).any((1, 2))
+    assert losers.sum() > 5
+    assert holds(lacking, instead).any((1, 2))[losers].all()
+    assert not np.isin(draw_batch(60, seed=7, without=("dome", "spire"))[1], [NUMBER["dome"], NUMBER["spire"]]).any()
+
+
 @pytest.mark.parametrize("wrong", ["castle", "sky", "wall"])
 def test_without_refuses_what_cannot_be_left_out(wrong):
     with pytest.raises(ValueError, match=f"`without` takes concepts out of .*got \\['{wrong}'\\]"):

@@ -31,11 +31,13 @@ def test_publishing_a_gan(gan_run, tmp_path):
     names = {"generator.safetensors", "discriminator.safetensors", "early-1k.safetensors"}
     assert {path.name for path in tmp_path.iterdir()} == names | {RECORD}  # the early one of another run is gone
     assert set(record["files"]) == names
+    written = hashlib.sha256((tmp_path / "generator.safetensors").read_bytes()).hexdigest()
+    assert record["files"]["generator.safetensors"]["sha256"] == written
     assert record["metrics"] == {"fsd": 1.5}
     assert record["settings"]["schedule"] == [[0, 1], [0, 1]]
     assert record["command"].startswith("python -m ganwidgets.scenes.train gan")
     early = load_file(tmp_path / "early-1k.safetensors")
-    assert early["output_8x8.conv.weight"].dtype == torch.float16
+    assert early["output_16x16.conv.weight"].dtype == torch.float16
     assert load_file(tmp_path / "generator.safetensors")["output_16x16.conv.weight"].dtype == torch.float32
     assert Discriminator.from_state_dict(load_file(tmp_path / "discriminator.safetensors")).top == 2
 

@@ -68,9 +68,8 @@ def test_training_starts_from_published_weights(tmp_path):
     first.seen = 2000  # level 2, faded in
     first.save()
     files = tuple(tmp_path / "first" / f"{name}.safetensors" for name in ("generator", "discriminator"))
-    again = GanTraining(
-        tmp_path / "again", GanSettings(**TINY | settings), log=lambda line: None, sizes=SIZES, published=files
-    )
+    other = GanSettings(**TINY | settings | {"seed": 2})
+    again = GanTraining(tmp_path / "again", other, log=lambda line: None, sizes=SIZES, published=files)
     assert position(again.seen, again.settings.schedule) == (2, 1.0)
     assert same(again.average.export(2), first.average.export(2))
     assert same(cut_discriminator(again.d.state_dict(), 2), cut_discriminator(first.d.state_dict(), 2))
@@ -83,6 +82,15 @@ def test_training_starts_from_published_weights(tmp_path):
 )
 def test_position_in_the_schedule(seen, expected):
     assert position(seen, ((0, 1), (1, 1))) == expected
+
+
+def test_a_level_that_is_fading_in_is_not_exported(tmp_path):
+    run = training(tmp_path, minutes=0.0)
+    for seen, level in ((999, 1), (1500, 1), (1999, 1), (2000, 2)):
+        run.seen = seen
+        run.save()
+        assert level_of(load_file(tmp_path / "generator.safetensors")) == level
+        assert Discriminator.from_state_dict(load_file(tmp_path / "discriminator.safetensors")).top == level
 
 
 def test_the_exported_generator_is_the_published_one():

@@ -175,6 +175,19 @@ def test_three_threads_may_write_and_hold_back_at_once() -> None:
     assert bar.comm.updates("n_done")[-1] == bar.n_done
 
 
+def test_nobody_else_writes_while_several_traits_are_held_back() -> None:
+    bar, free = ui.RunBar(), []
+
+    def try_lock() -> None:
+        free.append(bar.lock.acquire(blocking=False))
+
+    with bar.hold_sync():
+        other = threading.Thread(target=try_lock)
+        other.start()
+        other.join()
+    assert free == [False]
+
+
 def test_numpy_and_nan_become_json() -> None:
     grid = ui.UnitGrid(rows={"unit": np.arange(2), "iou": np.array([0.5, np.nan]), "above": np.array([True, False])})
     assert grid.rows == {"unit": [0, 1], "iou": [0.5, None], "above": [True, False]}

@@ -34,6 +34,7 @@ def test_the_browser_cannot_change_the_children(panel: Panel) -> None:
     layout, bars, _ = panel
     layout.comm.update(children=["anywidget:other"])
     assert layout.children[0] is bars
+    assert layout.error == ""
 
 
 def test_wrong_trees_and_links_are_refused(panel: Panel) -> None:

@@ -26,8 +26,8 @@ def test_a_sheet_is_filled_row_by_row() -> None:
 def test_tiles_that_are_no_multiple_of_16_keep_their_colours_apart() -> None:
     red, blue = (np.full((10, 10, 3), colour, dtype=np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
     pixels = opened(sheets.sheet([red, blue], 2, quality=95)["image"]).astype(int)
-    assert abs(pixels[5, 8] - (255, 0, 0)).max() < 40
-    assert abs(pixels[5, 11] - (0, 0, 255)).max() < 40
+    assert abs(pixels[5, 9] - (255, 0, 0)).max() < 16
+    assert abs(pixels[5, 10] - (0, 0, 255)).max() < 16
 
 
 def test_grey_and_transparent_pictures_are_taken_and_resized() -> None:

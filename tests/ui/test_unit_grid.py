@@ -29,6 +29,8 @@ def test_a_new_list_replaces_all_sheets(rows: dict, strip: Callable) -> None:
     grid = ui.UnitGrid(rows=rows, sheets=[strip(0, 1)])
     grid.sheets = [strip(2)]
     assert len(grid.comm.updates("sheets")) == 1
+    grid.sheets = [strip(0), strip(1)]  # longer, but not the old one and more
+    assert len(grid.comm.updates("sheets")) == 2
     assert grid.comm.customs() == []
 
 

@@ -1,0 +1,124 @@
+"""From counts to a verdict on every unit: threshold, concept, IoU, chance level, interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganwidgets.dissect.collect import LayerCounts
+from ganwidgets.dissect.gallery import Gallery
+from ganwidgets.dissect.iou import information_quality_ratio, intersection_over_union
+from ganwidgets.results.dissection import DEAD, OK, SATURATED, LayerResult
+
+
+@dataclass(frozen=True, eq=False)
+class Areas:
+    """Pixels at the final threshold, per unit and (unit, concept).
+
+    `unit` is everything above the threshold; `compared` is what of it the IoU is taken over: all, or under the rule
+    "iqr" what lies in images that hold the concept's category.
+    """
+
+    threshold: Tensor
+    unit: Tensor
+    compared: Tensor
+    intersection: Tensor
+
+
+def areas_of(counts: LayerCounts) -> Areas:
+    """Areas at the threshold above which `top_fraction` of the pixels lie, or at the one given by the search."""
+    n, pixels = counts.n_concepts, int(counts.counts["pixels"])
+    units = len(counts.lowest)
+    if counts.options.rule == "iqr":
+        place = torch.zeros(units, dtype=torch.float64, device=counts.lowest.device)
+    else:
+        wanted = torch.full((units,), counts.options.top_fraction * pixels, dtype=torch.float64)
+        place = counts.histogram.place_of(wanted.to(counts.lowest.device))
+    area, joint = counts.histogram.above(place)
+    compared = joint[:, n + counts.category_of] if counts.n_categories else area[:, None].expand(-1, n)
+    return Areas(counts.histogram.edges.value_at(place), area, compared, joint[:, :n])
+
+
+def conclude(
+    name: str, shape: tuple[int, ...], counts: LayerCounts, gallery: Gallery, exactly: Areas | None = None
+) -> LayerResult:
+    """The layer's result, from its histogram or from areas that were counted exactly."""
+    options, pixels = counts.options, int(counts.counts["pixels"])
+    areas = exactly or areas_of(counts)
+    concept_area = counts.counts["concept"].double()
+    iou = intersection_over_union(areas.intersection, areas.compared, concept_area)
+    iqr = None
+    if options.rule == "iqr":
+        seen = counts.counts["category"][counts.category_of].double().clamp(min=1)  # pixels of images with the category
+        shares = (areas.intersection / seen, areas.compared / seen, (concept_area / seen).expand_as(iou))
+        iqr = information_quality_ratio(*shares)
+    status = _status(counts, areas.unit)
+    alive = torch.from_numpy(status == OK).to(iou.device)
+    concept = iou.argmax(1) if counts.calibration.concept is None else counts.calibration.concept
+    label_iou = torch.where(alive, iou.gather(1, concept[:, None]).squeeze(1), 0.0)
+    labelled = alive & (label_iou > options.least_iou)
+    if iqr is not None:
+        labelled &= iqr.gather(1, concept[:, None]).squeeze(1) > options.least_iqr
+    chance, chance_units = _chance(counts, areas, concept_area)
+    per_concept = torch.bincount(concept[labelled], minlength=counts.n_concepts)
+    concept_numbers = torch.where(alive, concept, -1).cpu().numpy()
+    pictures = {f"top_{k}": getattr(gallery.top, k).cpu().numpy() for k in ("index", "value", "maps")}
+    pictures |= {f"counter_{k}": v for k, v in gallery.counterexamples(concept_numbers).items()}
+    pictures = {k: v.astype(np.float16) if k.endswith("maps") else v for k, v in pictures.items()}
+    return LayerResult(
+        name=name,
+        shape=tuple(shape),
+        iou=iou.float().cpu().numpy(),
+        iqr=None if iqr is None else iqr.float().cpu().numpy(),
+        threshold=areas.threshold.float().cpu().numpy(),
+        area=(areas.unit / pixels).float().cpu().numpy(),
+        concept=concept_numbers,
+        label_iou=label_iou.float().cpu().numpy(),
+        interval=_interval(counts, concept, label_iou),
+        iou_chance=chance,
+        above_chance=label_iou.float().cpu().numpy() > np.nan_to_num(chance, nan=np.inf),
+        labelled=labelled.cpu().numpy(),
+        status=status,
+        labelled_units=per_concept.cpu().numpy(),
+        chance_units=chance_units,
+        concept_area=(concept_area / pixels).float().cpu().numpy(),
+        pictures=pictures,
+    )
+
+
+def _status(counts: LayerCounts, area: Tensor) -> np.ndarray:
+    constant = (counts.highest == counts.lowest).cpu().numpy()
+    low = (counts.highest <= 0).cpu().numpy()
+    stuck = (area == 0).cpu().numpy()
+    return np.select([constant & low, constant | stuck], [DEAD, SATURATED], OK)
+
+
+def _chance(counts: LayerCounts, areas: Areas, concept_area: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """95 % quantile of the best IoU of each unit, and mean labelled units of each concept, over derangements.
+
+    Derangements are counted at the provisional threshold; how often an active pixel meets each concept by chance is
+    taken from there, the areas from the final one.
+    """
+    options, units = counts.options, len(counts.lowest)
+    if not options.chance or int(counts.counts["chance_area"].sum()) == 0:
+        return np.full(units, np.nan), np.full(counts.n_concepts, np.nan)
+    met = counts.counts["chance_joint"][..., 1:].double()
+    rate = met / counts.counts["chance_area"].double().clamp(min=1)[:, None]
+    iou = intersection_over_union(rate * areas.compared, areas.compared.expand_as(rate), concept_area)
+    best, which = iou.max(2)  # (derangement unit)
+    labelled = best > options.least_iou
+    tally = torch.bincount(which[labelled], minlength=counts.n_concepts).double() / options.derangements
+    return torch.quantile(best, 0.95, dim=0).float().cpu().numpy(), tally.cpu().numpy()
+
+
+def _interval(counts: LayerCounts, concept: Tensor, label_iou: Tensor) -> np.ndarray:
+    """95 % interval of the label's IoU: the spread over bootstrap draws of the images, around the final IoU."""
+    if not counts.options.chance:
+        return np.full((len(concept), 2), np.nan)
+    drawn = {k: counts.counts[f"drawn_{k}"].double() for k in ("joint", "area", "concept")}
+    draws = len(drawn["area"])
+    joint = drawn["joint"][..., 1:].gather(2, concept.expand(draws, -1)[..., None]).squeeze(2)
+    iou = intersection_over_union(joint, drawn["area"], drawn["concept"][:, concept])
+    spread = torch.quantile(iou[1:] - iou[:1], torch.tensor([0.025, 0.975], dtype=iou.dtype, device=iou.device), dim=0)
+    return (label_iou[:, None] + spread.T).clamp(0, 1).float().cpu().numpy()

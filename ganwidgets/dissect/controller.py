@@ -1,0 +1,211 @@
+"""The session behind a dissection view: what was dissected, what runs, which units are chosen.
+
+`DissectController.run()` dissects the layer in the background; the first result appears after 64 images and is refined
+about once a second. Cancel keeps what there is and `resume()` goes on from there. Results and selections are kept per
+layer, so looking at another layer and coming back costs nothing.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from traitlets import Bunch, Enum, Float, Instance, Int, TraitError, Tuple, observe, validate
+
+from ganwidgets.dissect.engine import DissectionRun
+from ganwidgets.dissect.options import RULES, Options
+from ganwidgets.jobs import Cancelled, finished
+from ganwidgets.models import Generator
+from ganwidgets.results.dissection import Dissection
+from ganwidgets.segment import Segmenter
+from ganwidgets.session import LayerSession, check_truncation, whole_in_range
+from ganwidgets.worker import PROGRESS_INTERVAL, Job
+
+RESULT_INTERVAL = 1.0  # [s] between two looks at a running dissection, or more where concluding is slow
+SHARE = 0.1  # of the time may go into such looks
+
+
+class DissectController(LayerSession):
+    """Dissects layers of a generator and remembers the results.
+
+    Args:
+        network: the generator.
+        segmenter: names the pixels; running needs one.
+        traits: first values; `layer` is by default the middle one of those with maps.
+    """
+
+    n = Int(1000, help="Number of images.")
+    seed = Int(1, help="Which latents.")
+    truncation = Float(None, allow_none=True, help="Latents from the normal cut at ± this; None: the whole normal.")
+    rule = Enum(list(RULES), "top_fraction", help="Which published rule labels the units.")
+    top_fraction = Float(0.01, help="Share of pixels above a unit's threshold, for the rule of that name.")
+    result = Instance(Dissection, allow_none=True, read_only=True, help="Of the layer; None: not dissected yet.")
+    dissected = Tuple(read_only=True, help="Layers that have a result.")
+    running = Tuple(read_only=True, help="(layer,) that is being dissected, or ().")
+    n_done = Int(0, read_only=True, help="Images seen by the run that goes on, or by the last one.")
+    n_total = Int(0, read_only=True, help="Images that run is to see; twice `n` under the rule 'iqr'.")
+
+    def __init__(self, network: Generator, segmenter: Segmenter | None = None, **traits: Any) -> None:
+        self.segmenter = segmenter
+        self._results: dict[str, Dissection] = {}
+        self._runs: dict[str, DissectionRun] = {}
+        self._selected: dict[str, tuple[int, ...]] = {}
+        super().__init__(network, **{"layer": default_layer(network), **traits})
+
+    def run(self, *, wait: bool = False) -> Dissection | None:
+        """Dissect the layer with the settings as they are now.
+
+        Args:
+            wait: do it in this thread and return the result; an interrupt cancels, keeps the partial result, and is
+                raised again.
+
+        Raises:
+            Exception: with `wait`, whatever went wrong.
+        """
+        return self._start(self._new_run(), wait)
+
+    def resume(self, *, wait: bool = False) -> Dissection | None:
+        """Go on with the cancelled or failed run of the layer, or start one if there is none."""
+        run = self._runs.get(self.layer)
+        return self._start(self._new_run() if run is None else lambda: run, wait)
+
+    async def arun(self) -> Dissection | None:
+        """`run` for async cells: the view stays live while the cell awaits the result."""
+        job = self._submit(self._new_run())
+        await finished(job)
+        return self.result
+
+    def adopt(self, dissection: Dissection) -> None:
+        """Show a dissection that was made before.
+
+        Raises:
+            ValueError: it has layers this network has not, or layers of another size.
+        """
+        for name, found in dissection.layers.items():
+            if name not in self.network.layers or self.network.layers[name].units != len(found.concept):
+                raise ValueError(
+                    f"`result` must be of this network, but its layer {name!r} with {len(found.concept)} units is not "
+                    f"among {list(self.network.layers)}; it was made from {dissection.network!r}"
+                )
+        self._results |= dict.fromkeys(dissection.layers, dissection)
+        if self.layer not in dissection.layers:
+            self.layer = next(iter(dissection.layers))
+        self._show_layer()
+
+    def close(self) -> None:
+        super().close()
+        self._runs.clear()
+
+    def _new_run(self) -> Callable[[], DissectionRun]:
+        """How to make a run with the settings as they are now; made by the job, so that refusals become state."""
+        chosen = {name: getattr(self, name) for name in ("n", "seed", "truncation", "rule", "top_fraction")}
+        layer = self.layer
+
+        def make() -> DissectionRun:
+            if self.segmenter is None:
+                raise ValueError("`segmenter` must be given to dissect, got None. ganwidgets.segment.load has one.")
+            self._runs[layer] = DissectionRun(self.network, self.segmenter, Options(layers=(layer,), **chosen))
+            return self._runs[layer]
+
+        return make
+
+    def _start(self, make: Callable[[], DissectionRun], wait: bool) -> Dissection | None:
+        job = self._submit(make, background=not wait)
+        if not wait:
+            return None
+        if job.exception is not None:
+            raise job.exception
+        return self.result
+
+    def _submit(self, make: Callable[[], DissectionRun], *, background: bool = True) -> Job:
+        layer = self.layer
+        job = self.submit(
+            lambda progress: self._work(make, layer, progress), self._publish, kind="dissect", background=background
+        )
+        return job
+
+    def _work(
+        self, make: Callable[[], DissectionRun], layer: str, progress: Callable[[float], None]
+    ) -> Iterator[dict[str, Any] | None]:
+        run = make()
+        yield {"layer": layer, "running": (layer,), "seen": run.searched + run.done, "n_total": run.total}
+        told = looked = time.monotonic()
+        interval = 0.0  # the first result as soon as there is one
+        try:
+            for seen in run.steps():
+                progress(seen / run.total)
+                now = time.monotonic()
+                if run.ready and now - looked >= interval and seen < run.total:
+                    result = run.result()
+                    looked = told = time.monotonic()
+                    interval = max(RESULT_INTERVAL, (looked - now) / SHARE)
+                    yield {"layer": layer, "result": result, "seen": seen}
+                elif now - told >= PROGRESS_INTERVAL:
+                    told = now
+                    yield {"layer": layer, "seen": seen}
+                else:
+                    yield None
+        except Cancelled:
+            return self._last_words(run, layer)
+        except Exception:
+            yield self._last_words(run, layer)
+            raise
+        except KeyboardInterrupt:  # in the middle of a batch: half of it may be counted
+            self._runs.pop(layer, None)
+            raise
+        del self._runs[layer]  # done: its result says everything
+        return self._last_words(run, layer)
+
+    def _last_words(self, run: DissectionRun, layer: str) -> dict[str, Any]:
+        words = {"layer": layer, "seen": run.searched + run.done}
+        return words | ({"result": run.result()} if run.ready else {})
+
+    def _publish(self, news: dict[str, Any]) -> None:
+        if "result" in news:
+            self._results[news["layer"]] = news["result"]
+        self._write(n_done=news["seen"], **{name: news[name] for name in ("running", "n_total") if name in news})
+        self._show_layer()
+
+    def _show_layer(self) -> None:
+        self._write(result=self._results.get(self.layer), dissected=tuple(self._results))
+
+    @observe("layer")
+    def _layer_changed(self, change: Bunch) -> None:
+        self.units = self._selected.get(self.layer, ())
+        self._show_layer()
+
+    @observe("status")
+    def _status_changed(self, change: Bunch) -> None:
+        if change.new != "running":
+            self._write(running=())
+
+    @observe("units")
+    def _units_changed(self, change: Bunch) -> None:
+        self._selected[self.layer] = self.units
+
+    @validate("layer")
+    def _check_layer(self, proposal: Bunch) -> str:
+        name = super()._check_layer(proposal)
+        if not self.network.layers[name].is_map:
+            raise TraitError(
+                f"`layer` must give maps (batch unit height width), but {name!r} gives "
+                f"{('batch', *self.network.layers[name].shape)}; layers with maps are {list(self.network.map_layers)}."
+            )
+        return name
+
+    @validate("n")
+    def _check_n(self, proposal: Bunch) -> int:
+        return whole_in_range("n", proposal["value"], 1, 10**7)
+
+    @validate("seed")
+    def _check_seed(self, proposal: Bunch) -> int:
+        return whole_in_range("seed", proposal["value"], 0, 2**32 - 2)
+
+    @validate("truncation")
+    def _check_truncation(self, proposal: Bunch) -> float | None:
+        return check_truncation(proposal["value"])
+
+    @validate("top_fraction")
+    def _check_top_fraction(self, proposal: Bunch) -> float:
+        if not 0 < proposal["value"] < 0.5:
+            raise TraitError(f"`top_fraction` must lie between 0 and 0.5, got {proposal['value']}.")
+        return proposal["value"]

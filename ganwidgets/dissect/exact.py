@@ -1,0 +1,76 @@
+"""The slow, exact way: keep every upsampled activation, sort, count. The fast way is tested against it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ganwidgets.dissect.conclude import Areas
+from ganwidgets.dissect.options import Options
+from ganwidgets.dissect.search import FRACTIONS, Level
+
+
+@dataclass(frozen=True, eq=False)
+class ExactSample:
+    """All of a layer's upsampled activations, with the segmentations.
+
+    Attributes:
+        maps: (unit image place).
+        seg: (image slot place).
+        n_concepts: number of concepts.
+    """
+
+    maps: Float[Tensor, "unit image place"]
+    seg: Int[Tensor, "image slot place"]
+    n_concepts: int
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one unit."""
+        return self.maps[0].numel()
+
+    def quantiles(self, fractions: np.ndarray) -> Float[np.ndarray, "unit fraction"]:
+        """Levels above which these shares of a unit's pixels lie (Hazen's definition)."""
+        units = self.maps.flatten(1).double().numpy()
+        return np.stack([np.quantile(values, 1 - fractions, method="hazen") for values in units])
+
+    def present(self) -> Tensor:
+        """Whether each pixel holds each concept (concept image place)."""
+        return torch.stack([(self.seg == number).any(1) for number in range(1, self.n_concepts + 1)])
+
+    def areas(self, options: Options) -> Areas:
+        """Counts at the exact threshold of the rule "top_fraction"."""
+        level = torch.from_numpy(self.quantiles(np.array([options.top_fraction]))[:, 0])
+        active = (self.maps.double() > level[:, None, None]).flatten(1).double()
+        joint = active @ self.present().flatten(1).double().T
+        return Areas(level, active.sum(1), active.sum(1)[:, None].expand_as(joint), joint)
+
+    def levels(self, category_of: Int[Tensor, " concept"]) -> Iterator[Level]:
+        """Levels at `FRACTIONS`, with probabilities read from conditional distributions, as the published code does."""
+        quantiles = self.quantiles(FRACTIONS)  # (unit fraction)
+        present = self.present().numpy()
+        areas, joints = [], []
+        for c in range(self.n_concepts):
+            same = (category_of == category_of[c]).numpy()
+            images = present[same].any((0, 2))
+            mask = np.broadcast_to(images[:, None], present.shape[1:])
+            areas.append(self._above(quantiles, mask) / max(1, mask.sum()))
+            joints.append(self._above(quantiles, present[c]))
+        for number in range(len(FRACTIONS)):
+            active, joint = (torch.from_numpy(np.stack([p[:, number] for p in part], 1)) for part in (areas, joints))
+            yield Level(torch.from_numpy(quantiles[:, number])[:, None], active, joint)
+
+    def _above(self, quantiles: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Pixels of `mask` above each level, interpolated between sorted values (unit fraction)."""
+        n = int(mask.sum())
+        if n == 0:
+            return np.zeros(quantiles.shape)
+        at = np.concatenate([[0.0], (np.arange(n) + 0.5) / n, [1.0]])
+        found = []
+        for unit, levels in zip(self.maps.numpy(), quantiles, strict=True):
+            values = np.sort(unit[mask].astype(np.float64))
+            found.append(n * (1 - np.interp(levels, np.concatenate([values[:1], values, values[-1:]]), at)))
+        return np.stack(found)

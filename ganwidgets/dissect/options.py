@@ -1,0 +1,81 @@
+"""What a dissection may vary, checked when it is written down."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ganwidgets.models.latents import whole_number
+
+RULES = {"top_fraction": (0.04, 0.0), "iqr": (0.05, 0.01)}
+"""The two published labelling rules: least IoU and least IQR of a labelled unit."""
+
+EXACT_MOST = 1000
+"""Exact mode keeps every activation in memory: for samples of at most this many images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Settings of one dissection; two with equal options, network and segmenter give equal results.
+
+    Attributes:
+        layers: dotted names of the layers to dissect.
+        n: images.
+        seed: of the latents; the rule "iqr" chooses its thresholds on another sample, of seed + 1.
+        rule: "top_fraction" (Bau et al. 2020) or "iqr" (Bau et al. 2019, GAN Dissection).
+        top_fraction: share of pixels above a unit's threshold, for the rule of that name.
+        truncation: of the latents, None for the whole prior.
+        batch: images in one forward pass; segmentations are deranged within it.
+        padding: what lies beyond a map when it is upsampled: "clamp", or "zeros" as in davidbau/dissect.
+        grid: comparisons are made at the image's size, or at most this many pixels a side.
+        chance: whether chance levels and intervals are measured.
+        derangements: how often the segmentations are deranged.
+        resamples: of the images, for the intervals.
+        exact: keep all activations and sort them; for n up to 1,000, slow, the reference for the tests.
+        top_k: top images kept for each unit.
+    """
+
+    layers: tuple[str, ...]
+    n: int = 1000
+    seed: int = 1
+    rule: str = "top_fraction"
+    top_fraction: float = 0.01
+    truncation: float | None = None
+    batch: int = 32
+    padding: str = "clamp"
+    grid: int = 128
+    chance: bool = True
+    derangements: int = 20
+    resamples: int = 100
+    exact: bool = False
+    top_k: int = 8
+
+    def __post_init__(self) -> None:
+        for name, least in (("n", 1), ("seed", 0), ("batch", 1), ("grid", 8), ("derangements", 20), ("resamples", 20)):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
+        object.__setattr__(self, "top_k", whole_number("top_k", self.top_k, 1))
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if self.rule not in RULES:
+            raise ValueError(f"`rule` must be one of {list(RULES)}, got {self.rule!r}")
+        if not 0 < self.top_fraction < 0.5:
+            raise ValueError(f"`top_fraction` must lie between 0 and 0.5, e.g. 0.01, got {self.top_fraction}")
+        if self.padding not in ("clamp", "zeros"):
+            raise ValueError(f"`padding` must be 'clamp' or 'zeros', got {self.padding!r}")
+        if not self.layers:
+            raise ValueError("`layers` must name at least one layer")
+        if len(set(self.layers)) < len(self.layers):
+            raise ValueError(f"`layers` must name each layer once, got {list(self.layers)}")
+        if self.exact and self.n > EXACT_MOST:
+            raise ValueError(f"`exact` is for n up to {EXACT_MOST}, got n={self.n}: leave it out, or take fewer images")
+
+    @property
+    def least_iou(self) -> float:
+        """IoU above which a unit is labelled."""
+        return RULES[self.rule][0]
+
+    @property
+    def least_iqr(self) -> float:
+        """IQR above which a unit is labelled; 0 where the rule does not use it."""
+        return RULES[self.rule][1]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for files and cache keys."""
+        return asdict(self) | {"layers": list(self.layers)}

@@ -1,0 +1,376 @@
+"""The dissection panel: which units mean what, and what the pictures lose without them, in one view.
+
+`panel(network)` makes it; it reads as a list of components and a list of wires. What is computed lives in three
+controllers (`dissecting`, `ablating`, `measuring`), how results become rows and sheets in `panel_views.py`.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from traitlets import Bunch, HasTraits, Instance, Int, Tuple, Unicode, validate
+
+from ganwidgets import cells, segment, ui
+from ganwidgets.ablate.controller import AblateController, UnitEffectsController
+from ganwidgets.ablate.effect import EffectResult
+from ganwidgets.dissect import panel_views as views
+from ganwidgets.dissect.controller import DissectController
+from ganwidgets.dissect.options import RULES
+from ganwidgets.dissect.panel_grid import GridPainter
+from ganwidgets.dissect.panel_page import dissection_page as dissection_page
+from ganwidgets.jobs import Controller, lock
+from ganwidgets.models.checkpoints import load
+from ganwidgets.results.dissection import Dissection
+from ganwidgets.ui.export import page, write
+from ganwidgets.wiring import Wire, join, show, view_link
+
+ui.Component.lock = lock  # one lock for controllers and components, or they would wait for each other
+
+MOST_EXPORTED = 512  # units with pictures in an exported page
+SELECT = "Select units in the grid (click, shift-click, drag) to see what the pictures lose without them."
+TRUNCATIONS = [{"value": None, "label": "none"}, *({"value": t, "label": f"{t:g}"} for t in (2.0, 1.5, 1.0, 0.7, 0.5))]
+
+
+def panel(
+    network: Any,
+    layer: str | None = None,
+    segmenter: Any = None,
+    *,
+    result: Dissection | None = None,
+    n: int = 1000,
+    seed: int = 1,
+    rule: str = "top_fraction",
+    run: bool = True,
+    key: str | None = None,
+) -> "Panel":
+    """Dissect a generator in a notebook cell and see what its units do.
+
+    Args:
+        network: a generator, or what `ganwidgets.load` makes one of.
+        layer: to start with; None takes the result's, or the middle one.
+        segmenter: names the pixels: an object, or a name `segment.load` knows. None takes the bundled one for the
+            bundled generators, and leaves others without.
+        result: a dissection that was made before, to look at instead of running a new one.
+        n: images of a run.
+        seed: of its latents.
+        rule: "top_fraction" or "iqr", how units are labelled.
+        run: start at once, unless there is a result.
+        key: panels of one key replace each other; by default those of one notebook cell do, when it is run again.
+
+    Raises:
+        ValueError, TypeError: what cannot be a generator or a segmenter.
+        traitlets.TraitError: no such layer, or a layer without maps.
+    """
+    made = Panel(network, segmenter, layer=layer, result=result, n=n, seed=seed, rule=rule)
+    cells.replace(made, key)
+    if run and result is None:
+        made.dissecting.run()
+    return made
+
+
+class Panel(HasTraits):
+    """A composed view; displays itself in a cell. Its traits can be read, assigned and observed.
+
+    Attributes:
+        dissecting: the `DissectController`.
+        ablating: the `AblateController` of the pictures.
+        measuring: the `UnitEffectsController` behind the order "effect".
+        layout: the `ui.Layout` of all components; `grid`, `histogram`, `images`, … are the components.
+    """
+
+    layer = Unicode(help="Layer that is looked at.")
+    units = Tuple(help="Numbers of the selected units.")
+    n = Int(help="Images of the next run.")
+    result = Instance(Dissection, allow_none=True, read_only=True, help="Of the layer; partial while running.")
+    effect = Instance(EffectResult, allow_none=True, read_only=True, help="What the pictures lose; None: no selection.")
+
+    def __init__(self, network: Any, segmenter: Any = None, **options: Any) -> None:
+        self.network = network = load(network)
+        self.segmenter = segmenter = _segmenter(network, segmenter)
+        result, layer = options.pop("result"), options.pop("layer")
+        self.dissecting = DissectController(network, segmenter, **options)
+        if result is not None:
+            self.dissecting.adopt(result)
+        if layer is not None:
+            self.dissecting.layer = layer
+        self.ablating = AblateController(network, segmenter, layer=self.dissecting.layer)
+        self.measuring = UnitEffectsController(network, segmenter, layer=self.dissecting.layer)
+        super().__init__()
+        self._make_components()
+        self.painter = GridPainter(self.grid, self.dissecting, self.measuring)
+        self._wires = [*self._wire_traits(), *self._wire_dissection(), *self._wire_ablation(), *self.painter.wires()]
+
+    # What it is made of
+
+    def _make_components(self) -> None:
+        self.picker = ui.LayerPicker()
+        self.run_bar = ui.RunBar()
+        self.settings = ui.Controls(
+            fields=[
+                {"name": "n", "kind": "int", "label": "Images", "min": 1, "step": 100},
+                {"name": "rule", "kind": "choice", "label": "Label by", "options": _RULE_OPTIONS},
+            ]
+        )
+        self.histogram = ui.Histogram(
+            title="Units per concept",
+            value_label="units",
+            reference_label="units by chance (segmentations of other images)",
+            message="No unit is labelled yet.",
+        )
+        self.grid = ui.UnitGrid()
+        self.edit = ui.Controls(
+            fields=[
+                {"name": "strength", "kind": "slider", "label": "Ablation strength", "min": 0, "max": 1, "step": 0.01},
+                {"name": "seed", "kind": "int", "label": "Seed of the pictures", "min": 0, "max": 2**32 - 1},
+                {"name": "truncation", "kind": "choice", "label": "Truncation", "options": TRUNCATIONS},
+            ]
+        )
+        self.images = ui.ImageGrid(show="after", message="Drawing the pictures…")
+        self.losses = ui.Histogram(
+            title="Pixels gained or lost",
+            value_label="share of all pixels; whisker: 95 % interval over the pictures",
+            reference_label="mean of 10 random unit sets of this size",
+            signed=True,
+            horizontal=True,
+        )
+        self.measure = ui.Controls()
+        self.snippet = ui.CodeSnippet(label="Copy as Python")
+        self.layout = ui.Layout.of(
+            ui.column(
+                ui.row(self.picker, self.settings, self.run_bar),
+                ui.row(
+                    ui.column(self.histogram),
+                    ui.column(self.grid, self.measure),
+                    ui.column(self.edit, self.images, self.losses, self.snippet),
+                    weights=(5, 9, 7),
+                ),
+            ),
+            title=f"Dissection of {self.network.name}",
+        )
+
+    # The wires
+
+    def _wire_traits(self) -> Iterator[Wire]:
+        yield Wire(
+            (self.dissecting, self._copy, ["layer", "units", "n", "result"]), (self.ablating, self._copy, "effect")
+        )
+        for name in ("layer", "units", "n", "result"):
+            self.set_trait(name, getattr(self.dissecting, name))
+
+    def _wire_dissection(self) -> Iterator[Wire]:
+        d = self.dissecting
+        self.grid.groups = self.histogram.groups = self.losses.groups = views.groups_of(self._categories)
+        yield show(d, ["dissected"], self.picker, "layers", self._layers)
+        yield join(d, "layer", self.picker, "layer")
+        yield join(d, "n", self.settings, "values", key="n")
+        yield join(d, "rule", self.settings, "values", key="rule")
+        yield join(d, "units", self.grid, "selected", to_view=list, to_python=tuple)
+        yield show(d, ["status", "running", "result"], self.run_bar, "status", self._bar_status)
+        yield show(d, ["status", "progress", "result", "n"], self.run_bar, "progress", self._bar_progress)
+        yield show(d, "remaining", self.run_bar, "remaining")
+        yield show(d, ["n_done", "running", "result"], self.run_bar, "n_done", self._bar_done)
+        yield show(d, ["n_total", "running", "result", "n"], self.run_bar, "n_total", self._bar_total)
+        yield show(d, "error", self.run_bar, "error")
+        yield show(d, ["result", "layer"], self.histogram, "bars", views.bars)
+        yield view_link(self.layout, (self.histogram, "selected"), (self.grid, "concepts"))
+        yield view_link(self.layout, (self.grid, "concepts"), (self.histogram, "selected"))
+        yield show(self.painter, "error", self.grid, "error")
+        self.run_bar.on_request("run", d.run)
+        self.run_bar.on_request("resume", d.resume)
+        self.run_bar.on_request("cancel", d.cancel)
+
+    def _wire_ablation(self) -> Iterator[Wire]:
+        d, a, u = self.dissecting, self.ablating, self.measuring
+        yield Wire((d, self._look, ["layer", "units"]))
+        yield join(a, "strength", self.edit, "values", key="strength")
+        yield join(a, "seed", self.edit, "values", key="seed")
+        yield join(a, "truncation", self.edit, "values", key="truncation")
+        yield show(a, ["after"], self.images, "sheets", lambda after: views.pictures(a.before, after))
+        yield show(a, ["units", "n_images"], self.images, "title", self._images_title)
+        yield show(a, "status", self.images, "busy", lambda status: status == "running")
+        yield show(a, "error", self.images, "error")
+        yield show(a, "effect", self.losses, "bars", views.effect_bars)
+        yield show(a, ["units", "status"], self.losses, "message", self._losses_message)
+        yield show(u, "status", self.measure, "fields", _measure_fields)
+        yield show(u, ["status", "progress"], self.run_bar, "note", _measure_note)
+        yield show(u, "error", self.measure, "error")
+        code = ["layer", "units", "strength", "seed", "truncation", "n_images"]
+        yield show(a, code, self.snippet, "code", lambda *values: self._code(**dict(zip(code, values, strict=True))))
+        self.measure.on_request("press", self._press)
+
+    # What travels along them
+
+    @validate("layer", "units", "n")
+    def _decide(self, proposal: Bunch) -> Any:
+        """An assignment to the panel is one to its session, which may refuse it."""
+        name = proposal["trait"].name
+        setattr(self.dissecting, name, proposal["value"])
+        return getattr(self.dissecting, name)
+
+    def _copy(self, change: Bunch) -> None:
+        with lock:
+            self.set_trait(change.name, change.new)
+
+    def _look(self, change: Bunch) -> None:
+        self.measuring.layer = self.dissecting.layer
+        self.ablating.look_at(self.dissecting.layer, self.dissecting.units)
+
+    @property
+    def _categories(self) -> Sequence[str]:
+        known = self.segmenter or self.dissecting.result
+        return known.categories if known is not None else ()
+
+    def _layers(self, dissected: Sequence[str]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "units": info.units,
+                "resolution": list(info.resolution) if info.is_map else None,
+                "dissected": name in dissected,
+                "usable": info.is_map,
+                "why": "" if info.is_map else "its units are no maps that can be laid over an image",
+            }
+            for name, info in self.network.layers.items()
+        ]
+
+    def _bar_status(self, status: str, running: tuple, result: Dissection | None) -> str:
+        if running or status == "running":
+            return "running"
+        if result is None:  # another layer's end is not this one's
+            return status if status in ("failed", "cancelled") and not self.dissecting.dissected else "idle"
+        return "done" if result.complete else status if status == "failed" else "cancelled"
+
+    def _bar_progress(self, status: str, progress: float, result: Dissection | None, n: int) -> float:
+        return (
+            progress
+            if status == "running"
+            else 0.0
+            if result is None
+            else result.n / max(result.n, self._asked(result))
+        )
+
+    def _bar_done(self, n_done: int, running: tuple, result: Dissection | None) -> int:
+        return n_done if running else 0 if result is None else result.n
+
+    def _bar_total(self, n_total: int, running: tuple, result: Dissection | None, n: int) -> int:
+        return n_total if running else n if result is None else self._asked(result)
+
+    def _asked(self, result: Dissection) -> int:
+        return result.n if result.complete else int(result.options["n"])
+
+    def _images_title(self, units: tuple[int, ...], n_images: int) -> str:
+        if not units:
+            return f"{n_images} generated pictures"
+        named = ", ".join(map(str, units[:4])) + (", …" if len(units) > 4 else "")
+        return f"Without unit{'s' if len(units) > 1 else ''} {named}"
+
+    def _losses_message(self, units: tuple[int, ...], status: str) -> str:
+        if not units:
+            return SELECT
+        if self.segmenter is None:
+            return "A segmenter is needed to count pixels: panel(network, segmenter=...)."
+        return "Counting…" if status == "running" else "Nothing was counted."
+
+    def _press(self, name: str) -> None:
+        if self.measuring.status == "running":
+            self.measuring.cancel()
+        else:
+            self.measuring.run()
+
+    def _code(self, **shown: Any) -> str:
+        source = f"gw.load({self.network.name!r})" if _is_bundled(self.network) else ""
+        bundled = getattr(self.segmenter, "name", "") in segment.names()
+        names = f"gw.segment.load({self.segmenter.name!r})" if bundled else "" if self.segmenter is not None else None
+        return views.code(source, names, **shown)
+
+    # For the person at the keyboard
+
+    def run(self) -> "Panel":
+        """Dissect the layer, in this thread, and come back when it is done."""
+        self.dissecting.run(wait=True)
+        return self
+
+    def wait(self, timeout: float | None = None) -> "Panel":
+        """Come back when everything that runs has ended; an interrupt cancels it."""
+        for controller in self._controllers:
+            controller.wait(timeout)
+        return self
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write a page that sorts, filters, selects and shows masks without a kernel or a network.
+
+        Args:
+            path: where to write; an existing file is replaced in one step.
+            title: of the page.
+        """
+        self.painter.paint_all(MOST_EXPORTED)
+        return write(path, page(self.layout, title=title))
+
+    def close(self) -> None:
+        """Stop what runs and free what it held; the view stays as it is."""
+        for controller in self._controllers:
+            controller.close()
+        for wire in self._wires:
+            wire.disconnect()
+        for component in (*self.layout.children, self.layout):
+            component.close()
+        self.unobserve_all()
+
+    @property
+    def dissection(self) -> Dissection | None:
+        """The same as `result`."""
+        return self.result
+
+    @property
+    def _controllers(self) -> tuple[Controller, ...]:
+        return self.dissecting, self.ablating, self.measuring, self.painter
+
+    def __repr__(self) -> str:
+        return f"Panel({self.network.name!r}, layer={self.layer!r}, units={list(self.units)})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = self.layout._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, tuple):
+            bundle[0]["text/plain"] = repr(self)
+        return bundle
+
+
+_RULE_OPTIONS = [
+    {"value": rule, "label": {"top_fraction": "top fraction of pixels", "iqr": "information quality ratio"}[rule]}
+    for rule in RULES
+]
+
+
+def _measure_fields(status: str) -> list[dict[str, str]]:
+    label = "Stop measuring" if status == "running" else "Measure each unit alone"
+    hint = (
+        "Switches off one unit after the other and counts the pixels its own concept loses; fills the order “effect”."
+    )
+    return [{"name": "measure", "kind": "button", "label": label, "hint": hint}]
+
+
+def _measure_note(status: str, progress: float) -> str:
+    return f"measuring each unit: {progress:.0%}" if status == "running" else ""
+
+
+def _is_bundled(network: Any) -> bool:
+    return network.name == "scenes" or network.name.startswith("scenes@")
+
+
+def _segmenter(network: Any, segmenter: Any) -> Any:
+    if segmenter is None:
+        return segment.load("scenes") if _is_bundled(network) else None
+    return segment.load(segmenter)
+
+
+class _Callable(ModuleType):
+    """`gw.dissect.panel` is this file once somebody imported it, and the function before: both can be called."""
+
+    def __call__(self, *args: Any, **options: Any) -> Panel:
+        return panel(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,225 @@
+"""What a dissection found: for every unit its concept, how well they agree, and the pictures that show it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas
+
+OK, DEAD, SATURATED = "ok", "dead", "saturated"
+
+
+@dataclass(frozen=True, eq=False)
+class Exemplars:
+    """Pictures of one unit, best first.
+
+    Attributes:
+        images: uint8 (k, height, width, 3), at most 128 pixels a side.
+        seg: segmentations of the same size, (k, slot, height, width).
+        mask: where the unit is above its threshold, bool (k, height, width).
+        index: number of each image in the sample.
+        value: highest activation of the unit in each image.
+    """
+
+    images: np.ndarray
+    seg: np.ndarray
+    mask: np.ndarray
+    index: np.ndarray
+    value: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerResult:
+    """One layer. Arrays are numpy, by unit, or by (unit, concept); shares and IoU are in [0, 1].
+
+    Attributes:
+        name: of the layer.
+        shape: (unit, height, width).
+        iou: intersection over union of every pair.
+        iqr: information quality ratio of every pair, under the rule "iqr"; else None.
+        threshold: activation above which a pixel counts as active.
+        area: share of pixels above it.
+        concept: index of the best concept, −1 for a dead or saturated unit.
+        label_iou: IoU with it.
+        interval: (unit, 2), 95 % bootstrap interval of that IoU over images; NaN when not measured.
+        iou_chance: 95 % quantile of the best IoU with deranged segmentations; NaN when not measured.
+        above_chance: whether `label_iou` exceeds it.
+        labelled: whether the published rule labels the unit.
+        status: "ok", "dead" (constant, not above 0) or "saturated" (constant, or no pixel above the threshold).
+        labelled_units: labelled units of each concept.
+        chance_units: mean number of them when the segmentations are deranged; NaN when not measured.
+        concept_area: share of pixels of each concept.
+        pictures: indices, values and maps of top images and counter-examples.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    iou: np.ndarray
+    iqr: np.ndarray | None
+    threshold: np.ndarray
+    area: np.ndarray
+    concept: np.ndarray
+    label_iou: np.ndarray
+    interval: np.ndarray
+    iou_chance: np.ndarray
+    above_chance: np.ndarray
+    labelled: np.ndarray
+    status: np.ndarray
+    labelled_units: np.ndarray
+    chance_units: np.ndarray
+    concept_area: np.ndarray
+    pictures: Mapping[str, np.ndarray] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dissection:
+    """A dissection, complete or of the images seen so far; made by `ganwidgets.dissect.run`.
+
+    Attributes:
+        network: name of the network.
+        fingerprint: hash of its weights.
+        segmenter: name of the segmenter.
+        concepts: what it can name; concept i has number i + 1 in segmentations.
+        categories: of the concepts.
+        slots: of the segmentations.
+        n: images seen.
+        options: the settings, as plain values.
+        layers: results by layer name.
+        thumbnails: "index" (m,), "images" uint8 (m, height, width, 3), "segs" (m, slot, height, width).
+        notes: sentences about what had to be done differently.
+    """
+
+    network: str
+    fingerprint: str
+    segmenter: str
+    concepts: tuple[str, ...]
+    categories: tuple[str, ...]
+    slots: tuple[str, ...]
+    n: int
+    options: Mapping[str, Any]
+    layers: Mapping[str, LayerResult]
+    thumbnails: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        """Of the latents."""
+        return self.options["seed"]
+
+    @property
+    def rule(self) -> str:
+        """By which units were labelled."""
+        return self.options["rule"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all images that were asked for were seen."""
+        return self.n == self.options["n"]
+
+    def __repr__(self) -> str:
+        parts = [f"{n}: {int(r.labelled.sum())} of {len(r.concept)} units labelled" for n, r in self.layers.items()]
+        seen = f"{self.n:,} images" if self.complete else f"{self.n:,} of {self.options['n']:,} images"
+        return f"Dissection of {self.network!r} with {self.segmenter!r}, {seen}, rule {self.rule!r}; {'; '.join(parts)}"
+
+    def layer(self, name: str | None = None) -> LayerResult:
+        """The result of a layer; the name may be left out when there is only one.
+
+        Raises:
+            ValueError: no such layer, or several and none named.
+        """
+        if name is None and len(self.layers) == 1:
+            return next(iter(self.layers.values()))
+        if name not in self.layers:
+            raise ValueError(f"`layer` must be one of {list(self.layers)}, got {name!r}")
+        return self.layers[name]
+
+    def to_frame(self, layer: str | None = None) -> "pandas.DataFrame":
+        """A table with one row a unit, of one layer or of all."""
+        import pandas
+
+        if layer is None and len(self.layers) != 1:
+            return pandas.concat([self.to_frame(name) for name in self.layers], ignore_index=True)
+        r = self.layer(layer)
+        rows = np.arange(len(r.concept))
+        return pandas.DataFrame(
+            {
+                "layer": r.name,
+                "unit": rows,
+                "concept": [self.concepts[c] if c >= 0 else "" for c in r.concept],
+                "category": [self.categories[c] if c >= 0 else "" for c in r.concept],
+                "iou": r.label_iou,
+                "iou_low": r.interval[:, 0],
+                "iou_high": r.interval[:, 1],
+                "iou_chance": r.iou_chance,
+                "above_chance": r.above_chance,
+                "labelled": r.labelled,
+                "iqr": np.full(len(rows), np.nan) if r.iqr is None else r.iqr[rows, r.concept.clip(0)],
+                "threshold": r.threshold,
+                "area": r.area,
+                "status": r.status,
+            }
+        )
+
+    def exemplars(self, unit: int, layer: str | None = None, k: int | None = None) -> Exemplars:
+        """The images on which the unit is highest."""
+        return self._pictures("top", unit, layer, k)
+
+    def counterexamples(self, unit: int, layer: str | None = None, k: int | None = None) -> Exemplars:
+        """Images on which the unit is high although its concept is absent: what the label does not explain."""
+        return self._pictures("counter", unit, layer, k)
+
+    def _pictures(self, kind: str, unit: int, layer: str | None, k: int | None) -> Exemplars:
+        r = self.layer(layer)
+        if not 0 <= unit < len(r.concept):
+            raise ValueError(f"`unit` must lie between 0 and {len(r.concept) - 1}, got {unit}")
+        index, value, maps = (r.pictures[f"{kind}_{name}"][unit][:k] for name in ("index", "value", "maps"))
+        found = (index >= 0) & np.isfinite(value)
+        index, value, maps = index[found], value[found], maps[found]
+        rows = np.searchsorted(self.thumbnails["index"], index)
+        images, segs = self.thumbnails["images"][rows], self.thumbnails["segs"][rows]
+        return Exemplars(images, segs, _masks(maps, images.shape[1:3], r.threshold[unit]), index, value)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to one file (safetensors with JSON); an older file stays until the new one is whole."""
+        from ganwidgets.results.files import save
+
+        return save(self, Path(path))
+
+    def plot(self, layer: str | None = None) -> "matplotlib.figure.Figure":
+        """Bar graph of labelled units per concept, grouped by category, with what chance would give."""
+        from ganwidgets.results.plot import plot
+
+        return plot(self, self.layer(layer))
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write a self-contained page that sorts, filters and shows masks with no kernel and no network."""
+        from ganwidgets.dissect.panel import dissection_page
+        from ganwidgets.results.files import write_bytes
+
+        return write_bytes(Path(path), dissection_page(self).encode())
+
+
+def _masks(maps: np.ndarray, size: tuple[int, int], threshold: float) -> np.ndarray:
+    import torch
+
+    from ganwidgets.nn.images import upsample
+
+    return (upsample(torch.from_numpy(maps.astype(np.float32)), size) > float(threshold)).numpy()
+
+
+def thumbnail_arrays(images: Mapping[int, np.ndarray], segs: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
+    """Thumbnails by image number as three arrays, in the order of the numbers."""
+    numbers: Sequence[int] = sorted(images)
+    return {
+        "index": np.array(numbers, np.int64),
+        "images": np.stack([images[n] for n in numbers]),
+        "segs": np.stack([segs[n] for n in numbers]),
+    }

@@ -1,0 +1,127 @@
+"""One file for one result: safetensors with JSON in its metadata, written whole or not at all, never a pickle."""
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from ganwidgets.results.dissection import DEAD, OK, SATURATED, Dissection, LayerResult
+
+FORMAT, VERSION = "ganwidgets dissection", 1
+_STATUS = (OK, DEAD, SATURATED)
+_TEXT = ("name", "shape", "pictures", "status")
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all; an older one stays until the new one is complete.
+
+    Raises:
+        OSError: no such folder, no permission, or the disk is full.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"`path` must be in an existing folder, but {str(path.parent)!r} is none")
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            Path(name).unlink()
+        if isinstance(error, OSError):
+            reason = f"{path} was not written ({error.strerror}); an older file is as it was"
+            raise OSError(error.errno, reason) from error
+        raise
+    return path
+
+
+def save(dissection: Dissection, path: Path) -> Path:
+    """Write a dissection; see `Dissection.save`."""
+    tensors = {f"thumbnails/{k}": v for k, v in dissection.thumbnails.items()}
+    layers = []
+    for number, (name, result) in enumerate(dissection.layers.items()):
+        layers.append({"name": name, "shape": list(result.shape)})
+        for part in fields(result):
+            value = getattr(result, part.name)
+            if part.name not in _TEXT and value is not None:
+                tensors[f"{number}/{part.name}"] = value
+        tensors |= {f"{number}/pictures/{k}": v for k, v in result.pictures.items()}
+        tensors[f"{number}/status"] = np.array([_STATUS.index(s) for s in result.status], np.uint8)
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "layers": layers,
+        "options": dict(dissection.options),
+        "n": dissection.n,
+        "notes": list(dissection.notes),
+    }
+    plain = ("network", "fingerprint", "segmenter", "concepts", "categories", "slots")
+    about |= {name: getattr(dissection, name) for name in plain}
+    content = to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {"ganwidgets": json.dumps(about)})
+    return write_bytes(path, content)
+
+
+def load(path: str | Path) -> Dissection:
+    """Read a dissection that was saved.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is truncated, not a dissection, or of another version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"`path` must be a saved dissection, but there is no file {str(path)!r}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {}).get("ganwidgets", "null"))
+            tensors = {k: file.get_tensor(k) for k in file.keys()} if about else {}  # noqa: SIM118
+    except (SafetensorError, ValueError, OSError) as error:
+        raise ValueError(
+            f"`path` must be a saved dissection, but {path.name} is truncated or another format"
+        ) from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError(f"`path` must be a saved dissection, but {path.name} holds something else (weights, perhaps)")
+    if about.get("version") != VERSION:
+        raise ValueError(
+            f"`path` must be of format version {VERSION}, but {path.name} has {about.get('version')}: "
+            "dissect again, or use the version of ganwidgets that wrote it"
+        )
+    try:
+        return _dissection(about, tensors)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"`path` must be a saved dissection, but {path.name} lacks parts ({error})") from error
+
+
+def _dissection(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Dissection:
+    layers = {}
+    for number, layer in enumerate(about["layers"]):
+        own = {k.split("/", 1)[1]: v for k, v in tensors.items() if k.startswith(f"{number}/")}
+        pictures = {k.split("/", 1)[1]: own.pop(k) for k in list(own) if k.startswith("pictures/")}
+        own["status"] = np.array([_STATUS[s] for s in own["status"]])
+        own.setdefault("iqr", None)
+        layers[layer["name"]] = LayerResult(name=layer["name"], shape=tuple(layer["shape"]), pictures=pictures, **own)
+    return Dissection(
+        network=about["network"],
+        fingerprint=about["fingerprint"],
+        segmenter=about["segmenter"],
+        concepts=tuple(about["concepts"]),
+        categories=tuple(about["categories"]),
+        slots=tuple(about["slots"]),
+        n=about["n"],
+        options=about["options"],
+        layers=layers,
+        thumbnails={k: tensors[f"thumbnails/{k}"] for k in ("index", "images", "segs")},
+        notes=tuple(about["notes"]),
+    )

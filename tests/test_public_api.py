@@ -1,0 +1,69 @@
+"""What `import ganwidgets as gw` offers, and that it stays light."""
+
+import subprocess
+import sys
+
+import pytest
+
+NAMES = {
+    "": "TorchGenerator ablate compose dissect load models nn results scenes segment set_units testing ui zero_units",
+    ".ablate": "AblateController Ablation EffectResult UnitEffectsController "
+    "ablation_effect concept_pixels unit_effects",
+    ".dissect": "Options compare load panel run",
+    ".ui": "CodeSnippet Component Controls Histogram ImageGrid LayerPicker Layout RunBar UnitGrid column page row",
+}
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter prints."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_the_public_names_are_these(module):
+    found = python(
+        f"import ganwidgets{module} as m; print(*sorted(n for n in m.__all__ if not n.startswith('_')), sep=' ')"
+    )
+    assert found.split() == sorted(NAMES[module].split())
+
+
+def test_every_public_name_is_there_and_in_dir():
+    print_them = "import ganwidgets as gw; print(all(hasattr(gw, n) and n in dir(gw) for n in gw.__all__))"
+    assert python(print_them) == "True"
+
+
+@pytest.mark.parametrize(
+    "code", ["import ganwidgets", "import ganwidgets.ui", "import ganwidgets.jobs, ganwidgets.wiring"]
+)
+def test_light_imports_load_neither_torch_nor_matplotlib(code):
+    heavy = "[m for m in ('torch', 'matplotlib', 'pandas') if m in sys.modules]"
+    assert python(f"import sys; {code}; print({heavy})") == "[]"
+
+
+def test_the_package_itself_loads_no_widgets_either():
+    assert python("import sys, ganwidgets; print('traitlets' in sys.modules or 'numpy' in sys.modules)") == "False"
+
+
+def test_an_unknown_name_says_what_there_is():
+    import ganwidgets as gw
+
+    with pytest.raises(AttributeError, match=r"no attribute 'dissekt'.*'dissect'"):
+        _ = gw.dissekt
+
+
+def test_the_panel_is_a_function_whichever_way_it_was_imported_first():
+    """The file dissect/panel.py and the function gw.dissect.panel share a name."""
+    first = "from ganwidgets.dissect.panel import Panel"
+    assert python(f"{first}; import ganwidgets as gw; print(callable(gw.dissect.panel))") == "True"
+    assert python(f"import ganwidgets as gw; gw.dissect.panel; {first}; print(callable(gw.dissect.panel))") == "True"
+    assert (
+        python("import ganwidgets as gw; print(callable(gw.dissect.panel), callable(gw.dissect.panel))") == "True True"
+    )
+
+
+def test_the_version_is_the_packages():
+    from importlib.metadata import version
+
+    import ganwidgets
+
+    assert ganwidgets.__version__ == version("ganwidgets")
