@@ -47,7 +47,7 @@ test-notebooks: $(FULL)  ## Run every notebook; numbers marked as claims must co
 	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=300 notebooks
 
 test-browser: $(FULL)  ## Drive notebook 00 and the exported page in a real JupyterLab
-	$(BIN)/python -m pytest -m browser tests
+	$(BIN)/python -m pytest -m browser -rs tests
 
 build: $(NODE_MODULES)  ## Bundle js/ into ganwidgets/ui/static (commit the result)
 	cd js && npm run --silent build

@@ -68,9 +68,9 @@ def demo(
         _check_folder(out, "--out")
         from ganwidgets.demo import LAYER, write_page  # imports torch: only once there is work to do
 
-        dissection, stopped = _run("scenes", "scenes", layers=[LAYER], n=n, seed=seed)
-        if stopped:
-            _stderr.print(f"Stopped after {dissection.n} of {n} images; the page was not written.")
+        dissection = _run("scenes", "scenes", layers=[LAYER], n=n, seed=seed)
+        if dissection is None or not dissection.complete:
+            _stderr.print("Stopped; the page was not written.")
             raise typer.Exit(130)
         write_page(dissection, out)
         print(summary(dissection))
@@ -142,12 +142,16 @@ def dissect(
         if save is not None:
             _check_folder(save, "--save")
         options = {"n": n, "seed": seed, "rule": rule.value, "top_fraction": top_fraction, "truncation": truncation}
-        dissection, stopped = _run(checkpoint, segmenter, layers=layer, **options)
-        if save is not None and dissection.n:
+        dissection = _run(checkpoint, segmenter, layers=layer, **options)
+        if save is not None and dissection is not None:
             dissection.save(save)
-        if stopped:
-            kept = f"kept in {save}" if save is not None and dissection.n else "not kept (--save FILE keeps it)"
-            _stderr.print(f"Stopped after {dissection.n} of {n} images; the partial result is {kept}.")
+        if dissection is None or not dissection.complete:
+            if dissection is None:
+                fate = "too few for a partial result"
+            else:
+                kept = f"kept in {save}" if save is not None else "not kept (--save FILE keeps it)"
+                fate = f"the partial result of {dissection.n} images is {kept}"
+            _stderr.print(f"Stopped; {escape(fate)}.", soft_wrap=True)
             raise typer.Exit(130)
         dissection.to_html(out)
         print(summary(dissection))
@@ -178,6 +182,21 @@ def summary(dissection: Any) -> str:
 # Plumbing -------------------------------------------------------------------------------------------------------
 
 
+def _run(checkpoint: str, segmenter: str, *, layers: list[str] | None, **options: Any) -> Any:
+    """Dissect with a progress bar; after Ctrl-C what there is, None if that is too little."""
+    from ganwidgets import dissect, models, segment
+
+    network = models.load(checkpoint)
+    names = tuple(layers) if layers else (dissect.default_layer(network),)
+    work = dissect.DissectionRun(network, segment.load(segmenter), dissect.Options(layers=names, **options))
+    with _progress(work.total) as advance, _stop_between_batches() as stopped:
+        for done in work.steps():
+            advance(done)
+            if stopped():
+                break
+    return work.result() if work.ready else None
+
+
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Turn what the library says about bad input into one sentence and exit code 2."""
@@ -189,7 +208,7 @@ def _one_sentence() -> Iterator[None]:
         warnings.showwarning = show
         try:
             yield
-        except (ValueError, TypeError, OSError, ImportError) as error:
+        except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
             if os.environ.get("GANWIDGETS_DEBUG") or isinstance(error, BrokenPipeError):
                 raise
             if isinstance(error, OSError) and error.strerror:
@@ -215,7 +234,7 @@ def _progress(n: int) -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_stderr, transient=True) as bar:
+    with Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal) as bar:
         task = bar.add_task("images", total=n)
         yield lambda done: bar.update(task, completed=done)
 

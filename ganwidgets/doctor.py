@@ -106,7 +106,7 @@ def _notebook() -> Iterator[Finding]:
         extension = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / "anywidget"
         there = extension.is_dir()
         advice = "" if there else "pip install --force-reinstall anywidget, then restart JupyterLab"
-        yield Finding("JupyterLab extension", "found" if there else f"not in {extension.parent}", advice, needed=True)
+        yield Finding("JupyterLab extension", "found" if there else f"not in {extension.parent}", advice)
     jupyter = shutil.which("jupyter")
     if lab and jupyter and Path(jupyter).resolve().parent != Path(sys.executable).absolute().parent.resolve():
         here = Path(sys.executable).parent / "jupyter"

@@ -7,6 +7,7 @@ so that the browser replays it in an exported page. Each returns a `Wire`; `disc
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from traitlets import HasTraits, TraitError
@@ -83,16 +84,25 @@ def show(
     source: HasTraits,
     names: str | Sequence[str],
     component: HasTraits,
-    other: str,
-    draw: Callable[..., Any] | None = None,
+    others: str | Sequence[str],
+    draw: Callable[..., Any] = lambda value: value,
 ) -> Wire:
-    """Keep `component.other` at `draw(...)` of the source's traits (in the order of `names`); one way only."""
+    """Keep traits of a component at `draw(...)` of traits of the source; one way only.
+
+    Args:
+        source: is followed.
+        names: of its traits, handed to `draw` in this order.
+        component: follows.
+        others: its trait, or several, which then change in one message.
+        draw: gives the value, or one for each of several.
+    """
     listed = [names] if isinstance(names, str) else list(names)
-    draw = draw or (lambda value: value)
 
     def follow(change: Any = None) -> None:
-        with lock:
-            setattr(component, other, draw(*(getattr(source, name) for name in listed)))
+        with lock, getattr(component, "hold_sync", nullcontext)():
+            value = draw(*(getattr(source, name) for name in listed))
+            for name, part in [(others, value)] if isinstance(others, str) else zip(others, value, strict=True):
+                setattr(component, name, part)
 
     follow()
     return Wire((source, follow, listed))

@@ -134,6 +134,18 @@ def test_show_follows_several_traits():
     assert view.text == [5, 1, 2]
 
 
+def test_show_sets_several_traits_in_one_message(grid):
+    session = Session()
+    show(session, ["n", "units"], grid, ["query", "selected"], lambda n, units: (str(n), units))
+    before = len(grid.comm.sent)
+    session.set_trait("n", 7)
+    with session.hold_trait_notifications():
+        session.n, session.units = 8, (2,)
+    assert (grid.query, grid.selected) == ("8", [2])
+    states = [message["state"] for message in grid.comm.sent[before:] if message.get("method") == "update"]
+    assert states[0] == {"query": "7"} and states[1] == {"query": "8", "selected": [2]}
+
+
 def test_a_view_link_works_in_python_and_is_recorded_as_data(grid):
     from ganwidgets import ui
 

@@ -6,6 +6,7 @@ network above it runs while a person drags. `UnitEffectsController` measures eve
 long job.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from traitlets import Bunch, Float, Instance, Int, TraitError, observe, validate
+from traitlets import Bool, Bunch, Float, Instance, Int, TraitError, observe, validate
 
 from ganwidgets.ablate.effect import (
     Ablation,
@@ -31,8 +32,19 @@ from ganwidgets.session import LayerSession, check_truncation, whole_in_range
 from ganwidgets.worker import Job
 
 CHANCE_SETS = 10  # random unit sets behind the preview's chance level
+AT_ONCE = 0.3  # [s]
 KEPT_SCENES = 4  # sets of pictures whose activations below the layer are kept
-PUBLISH_INTERVAL = 8  # units between two looks at a running measurement
+PUBLISH_INTERVAL = 1.0  # [s] between two looks at a running measurement
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the pictures on show are of: everything that is needed to make them again."""
+
+    ablation: Ablation
+    seed: int
+    truncation: float | None
+    n_images: int
 
 
 @dataclass
@@ -60,6 +72,8 @@ class AblateController(LayerSession):
     n_images = Int(12, help="Number of pictures.")
     before = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb).")
     after = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb).")
+    shown = Instance(Shown, allow_none=True, read_only=True, help="What `before` and `after` are of.")
+    slow = Bool(False, read_only=True, help="Whether the last pictures took longer than a person takes for at once.")
     effect = Instance(EffectResult, allow_none=True, read_only=True, help="What each concept loses; None: unknown.")
 
     def __init__(self, network: Generator, segmenter: Segmenter | None = None, **traits: Any) -> None:
@@ -78,10 +92,9 @@ class AblateController(LayerSession):
 
     def update(self, *, background: bool = True) -> Job:
         """Compute what is shown again; happens by itself when a trait changes."""
-        ablation = Ablation(self.layer, self.units, self.strength)
-        where = (self.layer, self.seed, self.truncation, self.n_images)
+        wish = Shown(Ablation(self.layer, self.units, self.strength), self.seed, self.truncation, self.n_images)
         return self.submit(
-            lambda progress: self._preview(ablation, *where),
+            lambda progress: self._preview(wish),
             lambda values: self._write(**values),
             kind="preview",
             interactive=True,
@@ -92,15 +105,15 @@ class AblateController(LayerSession):
         super().close()
         self._scenes.clear()
 
-    def _preview(
-        self, ablation: Ablation, layer: str, seed: int, truncation: float | None, n_images: int
-    ) -> Iterator[dict[str, Any]]:
-        scene = self._scene(layer, seed, truncation, n_images)
+    def _preview(self, wish: Shown) -> Iterator[dict[str, Any]]:
+        started = time.monotonic()
+        scene, ablation = self._scene(wish), wish.ablation
         if not ablation.units:
-            yield {"before": scene.pictures, "after": scene.pictures, "effect": None}
+            yield {"before": scene.pictures, "after": scene.pictures, "shown": wish, "effect": None}
             return
         images = ablate(self.network, scene.state, ablation.units, ablation.strength)
-        yield {"before": scene.pictures, "after": to_uint8(images)}
+        pictures = {"before": scene.pictures, "after": to_uint8(images), "shown": wish}
+        yield pictures | {"slow": time.monotonic() - started > AT_ONCE}
         if self.segmenter is None:
             return
         try:
@@ -121,10 +134,11 @@ class AblateController(LayerSession):
             yield None  # let a newer request, or another preview, go first
         yield {"effect": compare(ablation, *counted, chance=chance)}
 
-    def _scene(self, layer: str, seed: int, truncation: float | None, n_images: int) -> Scene:
-        key = (layer, seed, truncation, n_images, self.network.fingerprint)
+    def _scene(self, wish: Shown) -> Scene:
+        key = (wish.ablation.layer, wish.seed, wish.truncation, wish.n_images, self.network.fingerprint)
         if key not in self._scenes:
-            state = self.network.below(self.network.sample_z(n_images, seed=seed, truncation=truncation), layer)
+            z = self.network.sample_z(wish.n_images, seed=wish.seed, truncation=wish.truncation)
+            state = self.network.below(z, wish.ablation.layer)
             images = self.network.above(state)
             self._scenes[key] = Scene(state, images, to_uint8(images))
         self._scenes.move_to_end(key)
@@ -186,10 +200,15 @@ class UnitEffectsController(LayerSession):
             raise ValueError("`segmenter` must be given to measure effects, got None.")
         effects = np.full((self.network.layers[layer].units, len(self.segmenter.concepts)), np.nan, np.float32)
         z = self.network.sample_z(self.n, seed=self.seed)
+        told = time.monotonic()
         for done, row in enumerate(each_unit_effect(self.network, layer, self.segmenter, z, units), 1):
             effects[units[done - 1]] = row
             progress(done / len(units))
-            yield (layer, effects.copy()) if done == len(units) or done % PUBLISH_INTERVAL == 0 else None
+            if done == len(units) or time.monotonic() - told > PUBLISH_INTERVAL:
+                told = time.monotonic()
+                yield layer, effects.copy()
+            else:
+                yield None
 
     def _publish(self, measured: tuple[str, np.ndarray]) -> None:
         layer, effects = measured

@@ -180,7 +180,8 @@ def ablate(
     network: Generator, state: State, units: Iterable[int], strength: float | int = 1.0
 ) -> Float[Tensor, "batch rgb height width"]:
     """The images of `state` with these units of its layer switched off; only the work above the layer is done."""
-    return network.above(state, zero_units(units, strength).apply(state.acts))
+    images = network.above(state, zero_units(units, strength).apply(state.acts), clamp=False)
+    return images.clamp(-1, 1)  # here, because beyond [-1, 1] is nothing to warn of in an edited network
 
 
 def concept_pixels(

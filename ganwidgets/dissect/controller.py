@@ -7,13 +7,15 @@ layer, so looking at another layer and coming back costs nothing.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
-from traitlets import Bunch, Enum, Float, Instance, Int, TraitError, Tuple, observe, validate
+from traitlets import Bunch, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
+from ganwidgets.dissect import default_layer
 from ganwidgets.dissect.engine import DissectionRun
 from ganwidgets.dissect.options import RULES, Options
-from ganwidgets.jobs import Cancelled, finished
+from ganwidgets.jobs import finished
 from ganwidgets.models import Generator
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.segment import Segmenter
@@ -40,7 +42,7 @@ class DissectController(LayerSession):
     top_fraction = Float(0.01, help="Share of pixels above a unit's threshold, for the rule of that name.")
     result = Instance(Dissection, allow_none=True, read_only=True, help="Of the layer; None: not dissected yet.")
     dissected = Tuple(read_only=True, help="Layers that have a result.")
-    running = Tuple(read_only=True, help="(layer,) that is being dissected, or ().")
+    run_layer = Unicode(read_only=True, help="Layer of the newest run; it may not be the one looked at.")
     n_done = Int(0, read_only=True, help="Images seen by the run that goes on, or by the last one.")
     n_total = Int(0, read_only=True, help="Images that run is to see; twice `n` under the rule 'iqr'.")
 
@@ -118,16 +120,16 @@ class DissectController(LayerSession):
 
     def _submit(self, make: Callable[[], DissectionRun], *, background: bool = True) -> Job:
         layer = self.layer
-        job = self.submit(
+        self._write(run_layer=layer)
+        return self.submit(
             lambda progress: self._work(make, layer, progress), self._publish, kind="dissect", background=background
         )
-        return job
 
     def _work(
         self, make: Callable[[], DissectionRun], layer: str, progress: Callable[[float], None]
     ) -> Iterator[dict[str, Any] | None]:
         run = make()
-        yield {"layer": layer, "running": (layer,), "seen": run.searched + run.done, "n_total": run.total}
+        yield {"layer": layer, "seen": run.searched + run.done, "n_total": run.total}
         told = looked = time.monotonic()
         interval = 0.0  # the first result as soon as there is one
         try:
@@ -144,10 +146,9 @@ class DissectController(LayerSession):
                     yield {"layer": layer, "seen": seen}
                 else:
                     yield None
-        except Cancelled:
-            return self._last_words(run, layer)
-        except Exception:
-            yield self._last_words(run, layer)
+        except Exception:  # cancelled, or failed: what there is is kept
+            with suppress(Exception):  # after a failure the counts may be torn; the first error is the one to tell
+                yield self._last_words(run, layer)
             raise
         except KeyboardInterrupt:  # in the middle of a batch: half of it may be counted
             self._runs.pop(layer, None)
@@ -162,7 +163,7 @@ class DissectController(LayerSession):
     def _publish(self, news: dict[str, Any]) -> None:
         if "result" in news:
             self._results[news["layer"]] = news["result"]
-        self._write(n_done=news["seen"], **{name: news[name] for name in ("running", "n_total") if name in news})
+        self._write(n_done=news["seen"], n_total=news.get("n_total", self.n_total))
         self._show_layer()
 
     def _show_layer(self) -> None:
@@ -172,11 +173,6 @@ class DissectController(LayerSession):
     def _layer_changed(self, change: Bunch) -> None:
         self.units = self._selected.get(self.layer, ())
         self._show_layer()
-
-    @observe("status")
-    def _status_changed(self, change: Bunch) -> None:
-        if change.new != "running":
-            self._write(running=())
 
     @observe("units")
     def _units_changed(self, change: Bunch) -> None:

@@ -7,6 +7,7 @@ controllers (`dissecting`, `ablating`, `measuring`), how results become rows and
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 from traitlets import Bunch, HasTraits, Instance, Int, Tuple, Unicode, validate
 
 from ganwidgets import cells, segment, ui
-from ganwidgets.ablate.controller import AblateController, UnitEffectsController
+from ganwidgets.ablate.controller import AblateController, Shown, UnitEffectsController
 from ganwidgets.ablate.effect import EffectResult
+from ganwidgets.dissect import panel_effects as effects
 from ganwidgets.dissect import panel_views as views
 from ganwidgets.dissect.controller import DissectController
 from ganwidgets.dissect.options import RULES
@@ -30,7 +32,6 @@ from ganwidgets.wiring import Wire, join, show, view_link
 ui.Component.lock = lock  # one lock for controllers and components, or they would wait for each other
 
 MOST_EXPORTED = 512  # units with pictures in an exported page
-SELECT = "Select units in the grid (click, shift-click, drag) to see what the pictures lose without them."
 TRUNCATIONS = [{"value": None, "label": "none"}, *({"value": t, "label": f"{t:g}"} for t in (2.0, 1.5, 1.0, 0.7, 0.5))]
 
 
@@ -43,6 +44,7 @@ def panel(
     n: int = 1000,
     seed: int = 1,
     rule: str = "top_fraction",
+    top_fraction: float = 0.01,
     run: bool = True,
     key: str | None = None,
 ) -> "Panel":
@@ -57,6 +59,7 @@ def panel(
         n: images of a run.
         seed: of its latents.
         rule: "top_fraction" or "iqr", how units are labelled.
+        top_fraction: share of pixels above a unit's threshold, for the rule of that name.
         run: start at once, unless there is a result.
         key: panels of one key replace each other; by default those of one notebook cell do, when it is run again.
 
@@ -64,7 +67,8 @@ def panel(
         ValueError, TypeError: what cannot be a generator or a segmenter.
         traitlets.TraitError: no such layer, or a layer without maps.
     """
-    made = Panel(network, segmenter, layer=layer, result=result, n=n, seed=seed, rule=rule)
+    options = {"n": n, "seed": seed, "rule": rule, "top_fraction": top_fraction}
+    made = Panel(network, segmenter, layer=layer, result=result, **options)
     cells.replace(made, key)
     if run and result is None:
         made.dissecting.run()
@@ -119,6 +123,7 @@ class Panel(HasTraits):
             value_label="units",
             reference_label="units by chance (segmentations of other images)",
             message="No unit is labelled yet.",
+            horizontal=True,
         )
         self.grid = ui.UnitGrid()
         self.edit = ui.Controls(
@@ -140,11 +145,11 @@ class Panel(HasTraits):
         self.snippet = ui.CodeSnippet(label="Copy as Python")
         self.layout = ui.Layout.of(
             ui.column(
-                ui.row(self.picker, self.settings, self.run_bar),
+                ui.row(self.picker, self.settings, self.run_bar, weights=(4, 4, 5)),
                 ui.row(
                     ui.column(self.histogram),
-                    ui.column(self.grid, self.measure),
-                    ui.column(self.edit, self.images, self.losses, self.snippet),
+                    ui.column(self.grid, self.measure, self.snippet),
+                    ui.column(self.edit, self.images, self.losses),
                     weights=(5, 9, 7),
                 ),
             ),
@@ -163,17 +168,14 @@ class Panel(HasTraits):
     def _wire_dissection(self) -> Iterator[Wire]:
         d = self.dissecting
         self.grid.groups = self.histogram.groups = self.losses.groups = views.groups_of(self._categories)
-        yield show(d, ["dissected"], self.picker, "layers", self._layers)
+        yield show(d, ["dissected", "layer"], self.picker, "layers", partial(views.layers, self.network))
         yield join(d, "layer", self.picker, "layer")
         yield join(d, "n", self.settings, "values", key="n")
         yield join(d, "rule", self.settings, "values", key="rule")
         yield join(d, "units", self.grid, "selected", to_view=list, to_python=tuple)
-        yield show(d, ["status", "running", "result"], self.run_bar, "status", self._bar_status)
-        yield show(d, ["status", "progress", "result", "n"], self.run_bar, "progress", self._bar_progress)
-        yield show(d, "remaining", self.run_bar, "remaining")
-        yield show(d, ["n_done", "running", "result"], self.run_bar, "n_done", self._bar_done)
-        yield show(d, ["n_total", "running", "result", "n"], self.run_bar, "n_total", self._bar_total)
-        yield show(d, "error", self.run_bar, "error")
+        run = ["layer", "run_layer", "status", "result", "n", "progress", "n_done", "n_total"]
+        yield show(d, run, self.run_bar, ["status", "progress", "n_done", "n_total"], views.run_state)
+        yield show(d, ["remaining", "error"], self.run_bar, ["remaining", "error"], lambda *values: values)
         yield show(d, ["result", "layer"], self.histogram, "bars", views.bars)
         yield view_link(self.layout, (self.histogram, "selected"), (self.grid, "concepts"))
         yield view_link(self.layout, (self.grid, "concepts"), (self.histogram, "selected"))
@@ -188,17 +190,20 @@ class Panel(HasTraits):
         yield join(a, "strength", self.edit, "values", key="strength")
         yield join(a, "seed", self.edit, "values", key="seed")
         yield join(a, "truncation", self.edit, "values", key="truncation")
-        yield show(a, ["after"], self.images, "sheets", lambda after: views.pictures(a.before, after))
-        yield show(a, ["units", "n_images"], self.images, "title", self._images_title)
-        yield show(a, "status", self.images, "busy", lambda status: status == "running")
+        yield show(
+            a, "shown", self.images, ["sheets", "title"], lambda shown: effects.pictures(a.before, a.after, shown)
+        )
+        yield show(a, ["status", "slow"], self.images, "busy", lambda status, slow: slow and status == "running")
         yield show(a, "error", self.images, "error")
-        yield show(a, "effect", self.losses, "bars", views.effect_bars)
-        yield show(a, ["units", "status"], self.losses, "message", self._losses_message)
-        yield show(u, "status", self.measure, "fields", _measure_fields)
-        yield show(u, ["status", "progress"], self.run_bar, "note", _measure_note)
+        yield show(a, "effect", self.losses, "bars", effects.effect_bars)
+        yield show(a, "units", self.losses, "message", partial(effects.losses_message, self.segmenter))
+        yield show(u, "status", self.measure, "fields", views.measure_fields)
+        yield show(
+            u, ["status", "progress"], self.run_bar, "note", lambda *_: views.note(d.result, u.status, u.progress)
+        )
+        yield show(d, "result", self.run_bar, "note", lambda result: views.note(result, u.status, u.progress))
         yield show(u, "error", self.measure, "error")
-        code = ["layer", "units", "strength", "seed", "truncation", "n_images"]
-        yield show(a, code, self.snippet, "code", lambda *values: self._code(**dict(zip(code, values, strict=True))))
+        yield show(a, "shown", self.snippet, "code", self._code)
         self.measure.on_request("press", self._press)
 
     # What travels along them
@@ -223,68 +228,17 @@ class Panel(HasTraits):
         known = self.segmenter or self.dissecting.result
         return known.categories if known is not None else ()
 
-    def _layers(self, dissected: Sequence[str]) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "units": info.units,
-                "resolution": list(info.resolution) if info.is_map else None,
-                "dissected": name in dissected,
-                "usable": info.is_map,
-                "why": "" if info.is_map else "its units are no maps that can be laid over an image",
-            }
-            for name, info in self.network.layers.items()
-        ]
-
-    def _bar_status(self, status: str, running: tuple, result: Dissection | None) -> str:
-        if running or status == "running":
-            return "running"
-        if result is None:  # another layer's end is not this one's
-            return status if status in ("failed", "cancelled") and not self.dissecting.dissected else "idle"
-        return "done" if result.complete else status if status == "failed" else "cancelled"
-
-    def _bar_progress(self, status: str, progress: float, result: Dissection | None, n: int) -> float:
-        return (
-            progress
-            if status == "running"
-            else 0.0
-            if result is None
-            else result.n / max(result.n, self._asked(result))
-        )
-
-    def _bar_done(self, n_done: int, running: tuple, result: Dissection | None) -> int:
-        return n_done if running else 0 if result is None else result.n
-
-    def _bar_total(self, n_total: int, running: tuple, result: Dissection | None, n: int) -> int:
-        return n_total if running else n if result is None else self._asked(result)
-
-    def _asked(self, result: Dissection) -> int:
-        return result.n if result.complete else int(result.options["n"])
-
-    def _images_title(self, units: tuple[int, ...], n_images: int) -> str:
-        if not units:
-            return f"{n_images} generated pictures"
-        named = ", ".join(map(str, units[:4])) + (", …" if len(units) > 4 else "")
-        return f"Without unit{'s' if len(units) > 1 else ''} {named}"
-
-    def _losses_message(self, units: tuple[int, ...], status: str) -> str:
-        if not units:
-            return SELECT
-        if self.segmenter is None:
-            return "A segmenter is needed to count pixels: panel(network, segmenter=...)."
-        return "Counting…" if status == "running" else "Nothing was counted."
-
     def _press(self, name: str) -> None:
         if self.measuring.status == "running":
             self.measuring.cancel()
         else:
             self.measuring.run()
 
-    def _code(self, **shown: Any) -> str:
+    def _code(self, shown: Shown | None) -> str:
         source = f"gw.load({self.network.name!r})" if _is_bundled(self.network) else ""
         bundled = getattr(self.segmenter, "name", "") in segment.names()
         names = f"gw.segment.load({self.segmenter.name!r})" if bundled else "" if self.segmenter is not None else None
-        return views.code(source, names, **shown)
+        return "" if shown is None else effects.code(source, names, shown)
 
     # For the person at the keyboard
 
@@ -320,11 +274,6 @@ class Panel(HasTraits):
         self.unobserve_all()
 
     @property
-    def dissection(self) -> Dissection | None:
-        """The same as `result`."""
-        return self.result
-
-    @property
     def _controllers(self) -> tuple[Controller, ...]:
         return self.dissecting, self.ablating, self.measuring, self.painter
 
@@ -338,22 +287,7 @@ class Panel(HasTraits):
         return bundle
 
 
-_RULE_OPTIONS = [
-    {"value": rule, "label": {"top_fraction": "top fraction of pixels", "iqr": "information quality ratio"}[rule]}
-    for rule in RULES
-]
-
-
-def _measure_fields(status: str) -> list[dict[str, str]]:
-    label = "Stop measuring" if status == "running" else "Measure each unit alone"
-    hint = (
-        "Switches off one unit after the other and counts the pixels its own concept loses; fills the order “effect”."
-    )
-    return [{"name": "measure", "kind": "button", "label": label, "hint": hint}]
-
-
-def _measure_note(status: str, progress: float) -> str:
-    return f"measuring each unit: {progress:.0%}" if status == "running" else ""
+_RULE_OPTIONS = [{"value": rule, "label": rule.replace("_", " ").replace("iqr", "IQR")} for rule in RULES]
 
 
 def _is_bundled(network: Any) -> bool:

@@ -73,7 +73,7 @@ class GridPainter(Controller):
             again = [unit for unit in self._wanted if unit in self.grid.rows["unit"]] or views.by_iou(self.grid.rows)
             self._wanted, self._hung = again[-views.CHUNK :] if self._wanted else again[: views.CHUNK], set()
         self._paint()
-        if self.grid.detail is not None:
+        if self.grid.detail:
             self.open(self.grid.detail["unit"])
 
     def _on_effects(self, change: Bunch) -> None:

@@ -16,10 +16,6 @@ DETAIL = 8  # pictures in a unit's detail
 TILE = 64  # longest side of a small picture [px]
 LARGE_TILE = 128
 CHUNK = 24  # units whose strips are drawn in one go: about what is in view
-MOST_BARS = 14
-
-# Anchors of viridis, dark to bright; enough for a smooth scale without matplotlib.
-_VIRIDIS = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], float)
 
 
 def groups_of(categories: Sequence[str]) -> list[str]:
@@ -100,17 +96,20 @@ def detail(dissection: Dissection, layer: str, unit: int, effects: np.ndarray | 
     found = dissection.layers[layer]
     columns = rows(dissection, layer, effects)
     row = {name: column[unit] for name, column in columns.items()}
-    facts = [["best concept", f"{row['label']} ({row['category']})" if row["label"] else "none"]]
-    facts.append(["labelled", f"{'yes' if row['labelled'] else 'no'}, by the rule {dissection.rule}"])
-    facts.append(["IoU", f"{row['iou']:.3f} ({row['low']:.3f} to {row['high']:.3f})"])
-    facts.append(["IoU by chance", f"{row['chance']:.3f} ({'above' if row['above'] else 'not above'} it)"])
+    facts = [
+        ["best concept", f"{row['label']} ({row['category']})" if row["label"] else "none"],
+        ["labelled", f"{'yes' if row['labelled'] else 'no'}, by the rule {dissection.rule}"],
+        ["IoU", f"{row['iou']:.3f}" + (f" ({row['low']:.3f} to {row['high']:.3f})" if row["low"] >= 0 else "")],
+    ]
+    if row["chance"] >= 0:
+        facts.append(["IoU by chance", f"{row['chance']:.3f} ({'below' if row['above'] else 'not below'} the unit's)"])
     if found.iqr is not None and row["label"]:
         facts.append(["information quality ratio", f"{found.iqr[unit, found.concept[unit]]:.3f}"])
     if np.isfinite(row["effect"]):
         facts.append([f"pixels of {row['label']} lost without it", f"{row['effect']:.2%} of all"])
-    facts.append(["active above", f"{found.threshold[unit]:.4g}"])
+    facts.append(["active above", f"{found.threshold[unit]:.4g}, on {found.area[unit]:.1%} of all pixels"])
     if row["status"] != "ok":
-        facts.append(["state", row["status"]])
+        facts.append(["state", str(row["status"])])
     facts.append(["images", f"{dissection.n:,}"])
     shown = {
         "unit": unit,
@@ -150,78 +149,55 @@ def tile_size(height: int, width: int, longest: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-# The ablation beside it
+# The controls around it
 
 
-def pictures(before: np.ndarray | None, after: np.ndarray | None, columns: int = 4) -> dict[str, dict]:
-    """Sheets of the same pictures before, after, and of what changed; none while there are no pictures."""
-    if before is None or after is None:
-        return {}
-    tile = tile_size(*before.shape[1:3], LARGE_TILE)
-    shown = {"before": before, "after": after, "difference": difference(before, after)}
-    return {name: sheets.sheet(images, columns, tile) for name, images in shown.items()}
-
-
-def difference(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """How much each pixel changed (its most changed channel), dark to bright: uint8 (image height width rgb)."""
-    change = np.abs(before.astype(np.int16) - after).max(3)  # (image height width)
-    scale = np.linspace(0, 255, len(_VIRIDIS))
-    table = np.stack([np.interp(np.arange(256), scale, channel) for channel in _VIRIDIS.T], 1)
-    return table.round().astype(np.uint8)[change]
-
-
-def effect_bars(effect: Any | None) -> list[dict[str, Any]]:
-    """What each concept gains (positive) or loses, largest change first, as a share of all pixels.
-
-    Args:
-        effect: an `ablate.EffectResult`, or None.
-    """
-    if effect is None:
-        return []
-    chance = effect.chance.mean(0) if len(effect.chance) else np.full(len(effect.effect), np.nan)
-    order = np.argsort(-np.abs(effect.effect), kind="stable")
-    present = [c for c in order if effect.before[c] or effect.after[c]]
+def layers(network: Any, dissected: Sequence[str], layer: str) -> list[dict[str, Any]]:
+    """Choices of a layer picker: the outermost layers, and those inside them that somebody chose."""
+    outer = [name for name in network.layers if not any(name.startswith(f"{other}.") for other in network.layers)]
     return [
         {
-            "key": effect.concepts[c],
-            "label": effect.concepts[c],
-            "group": effect.categories[c],
-            "value": -effect.effect[c],
-            "low": -effect.interval[c, 1],
-            "high": -effect.interval[c, 0],
-            "chance": -chance[c],
+            "name": name,
+            "units": info.units,
+            "resolution": list(info.resolution) if info.is_map else None,
+            "dissected": name in dissected,
+            "usable": info.is_map,
+            "why": "" if info.is_map else "its units are no maps that can be laid over an image",
         }
-        for c in present[:MOST_BARS]
+        for name, info in network.layers.items()
+        if name in outer or name in dissected or name == layer
     ]
 
 
-def code(source: str, segmenter: str | None, *, layer: str, units: Sequence[int], **options: Any) -> str:
-    """Python that repeats the pictures and the bars that are shown.
+def run_state(
+    layer: str,
+    run_layer: str,
+    status: str,
+    result: Dissection | None,
+    n: int,
+    progress: float,
+    n_done: int,
+    n_total: int,
+) -> tuple[str, float, int, int]:
+    """Status, progress, images done and images in all of a run bar: of what runs, else of the layer's last run."""
+    if status == "running" or (result is None and run_layer == layer):
+        return status, progress, n_done, n_total
+    if result is None:
+        return "idle", 0.0, 0, n
+    asked = int(result.options["n"])
+    stopped = "failed" if status == "failed" and run_layer == layer else "cancelled"
+    return "done" if result.complete else stopped, result.n / asked, result.n, asked
 
-    Args:
-        source: what makes the generator, e.g. `gw.load("scenes")`; "" if nobody knows.
-        segmenter: what makes the segmenter; "" if nobody knows, None if there is none.
-        layer: of the units.
-        units: that are off.
-        options: strength, seed, truncation and n_images, as in `ablate.AblateController`.
-    """
-    strength, truncation = options["strength"], options["truncation"]
-    squeezed = "" if truncation is None else f", truncation={truncation!r}"
-    lines = [
-        "import ganwidgets as gw",
-        "",
-        f"G = {source}" if source else "# G is your generator",
-        f"z = G.sample_z({options['n_images']}, seed={options['seed']}{squeezed})",
-        "before = G.images(z)",
-    ]
-    if units:
-        chosen = repr(list(units))
-        how = "" if strength == 1 else f", strength={strength:g}"
-        lines += [f"with G.intervene({layer!r}, gw.zero_units({chosen}{how})):", "    after = G.images(z)"]
-        if segmenter is not None:
-            lines += [
-                f"S = {segmenter}" if segmenter else "# S is your segmenter",
-                f"effect = gw.ablate.ablation_effect(G, {layer!r}, {chosen}, S, z{how}, chance_sets=10)",
-                "effect.to_frame()",
-            ]
-    return "\n".join(lines)
+
+def note(result: Dissection | None, status: str, progress: float) -> str:
+    """What a run bar remarks: how far the measurement of single units is, or what a run had to do differently."""
+    if status == "running":
+        return f"measuring each unit: {progress:.0%}"
+    return "; ".join(result.notes) if result is not None else ""
+
+
+def measure_fields(status: str) -> list[dict[str, str]]:
+    """The button that starts or stops the measurement of single units."""
+    label = "Stop measuring" if status == "running" else "Measure each unit alone"
+    hint = "Switches off one unit after the other and counts the pixels its own concept loses: the order “effect”."
+    return [{"name": "measure", "kind": "button", "label": label, "hint": hint}]

@@ -48,6 +48,7 @@ def publish_gan(run: Path, weights: Path, measure: Callable[[Path], dict[str, An
         old.unlink()
     for name, state in files.items():
         save_file(state, weights / name)
+        (weights / name).chmod(0o644)  # safetensors writes for the owner alone
     settings = history["settings"]
     return _record(
         weights,

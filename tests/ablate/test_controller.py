@@ -120,7 +120,11 @@ def test_a_failing_segmenter_is_told_and_the_pictures_stay_live(make, reader):
         def __call__(self, images):
             raise RuntimeError("no weights for this segmenter")
 
-    controller = make(segmenter=Failing(), units=(0,))
+    controller = make(units=(0,))
+    assert controller.effect is not None
+    controller.segmenter = Failing()
+    controller.units = (0, 2)
+    controller.wait(10.0)
     assert controller.status == "failed"
     assert controller.error == "no weights for this segmenter (RuntimeError)"
     assert not red_left(controller.after).any() and controller.effect is None
@@ -199,8 +203,9 @@ def test_outputs_are_read_only(make):
         make().after = None
 
 
-def test_the_effects_of_single_units_are_a_long_job_that_is_kept_per_layer(planted, reader):
+def test_the_effects_of_single_units_are_a_long_job_that_is_kept_per_layer(planted, reader, monkeypatch):
     from ganwidgets.ablate import UnitEffectsController, unit_effects
+    from ganwidgets.ablate import controller as module
 
     controller = UnitEffectsController(planted, reader, layer="layer1", n=20)
     looks = []
@@ -209,11 +214,12 @@ def test_the_effects_of_single_units_are_a_long_job_that_is_kept_per_layer(plant
         looks.append(int(np.isfinite(change.new[:, 0]).sum()))
 
     controller.observe(look, "effects")
+    monkeypatch.setattr(module, "PUBLISH_INTERVAL", 0.0)
     controller.run()
     controller.wait(10.0)
     controller.unobserve(look, "effects")
     np.testing.assert_array_equal(controller.effects, unit_effects(planted, "layer1", reader, planted.sample_z(20)))
-    assert looks == [8] and controller.progress == 1.0
+    assert looks == list(range(1, 9)) and controller.progress == 1.0
     kept = controller.effects
     controller.layer = "layer2"
     assert controller.effects is None

@@ -136,6 +136,7 @@ def lab(browser, tmp_path_factory) -> Iterator[Lab]:
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "NO_PROXY": "127.0.0.1",
     }
+    environment.setdefault("OMP_NUM_THREADS", "1")  # the browser needs a core too; two threads on one crawl
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -254,8 +255,9 @@ class Notebook:
         return self.page.evaluate(OUTPUTS, index)
 
     def ask(self, expression: str) -> str:
-        """Evaluate Python in the notebook's kernel and return what it prints; uses the last cell."""
-        printed = self.run(len(self.sources) - 1, f"print({expression})")
+        """Evaluate Python in the notebook's kernel and return what it prints; uses the last code cell."""
+        last = max(index for index, (kind, _) in enumerate(self.sources) if kind == "code")
+        printed = self.run(last, f"print({expression})")
         return "".join(output["text"] for output in printed if output.get("kind") == "stream").strip()
 
     def cell(self, index: int):

@@ -33,6 +33,7 @@ def test_publishing_a_gan(gan_run, tmp_path):
     assert set(record["files"]) == names
     written = hashlib.sha256((tmp_path / "generator.safetensors").read_bytes()).hexdigest()
     assert record["files"]["generator.safetensors"]["sha256"] == written
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in tmp_path.glob("*.safetensors"))
     assert record["metrics"] == {"fsd": 1.5}
     assert record["settings"]["schedule"] == [[0, 1], [0, 1]]
     assert record["command"].startswith("python -m ganwidgets.scenes.train gan")
