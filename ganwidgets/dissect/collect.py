@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from ganwidgets.dissect.options import Options
@@ -35,7 +35,7 @@ class Calibration:
 
     edges: Edges
     provisional: Float[Tensor, " unit"]
-    concept: Int[Tensor, " unit"] | None = None
+    concept: Integer[Tensor, " unit"] | None = None
 
 
 def tail_levels(acts: Tensor, fractions: tuple[float, ...], grid: tuple[int, int], padding: str) -> list[Tensor]:
@@ -61,7 +61,7 @@ def calibrate(
     return Calibration(edges, middle)
 
 
-def at_levels(level: Float[Tensor, " unit"], concept: Int[Tensor, " unit"]) -> Calibration:
+def at_levels(level: Float[Tensor, " unit"], concept: Integer[Tensor, " unit"]) -> Calibration:
     """No calibration: thresholds that are already known, as the rule "iqr" has them after its search."""
     edges = Edges(level.float(), torch.ones_like(level, dtype=torch.float32), 1)
     return Calibration(edges, level.float(), concept)
@@ -83,7 +83,7 @@ class LayerCounts:
     """
 
     def __init__(
-        self, calibration: Calibration, n_concepts: int, category_of: Int[Tensor, " concept"], options: Options
+        self, calibration: Calibration, n_concepts: int, category_of: Integer[Tensor, " concept"], options: Options
     ) -> None:
         self.calibration, self.options, self.n_concepts = calibration, options, n_concepts
         self.category_of = category_of
@@ -111,8 +111,8 @@ class LayerCounts:
     def add(
         self,
         acts: Float[Tensor, "batch unit height width"],
-        seg: Int[Tensor, "batch slot place"],
-        concepts: Int[Tensor, "batch concept"],
+        seg: Integer[Tensor, "batch slot place"],
+        concepts: Integer[Tensor, "batch concept"],
         grid: tuple[int, int],
         weights: Float[Tensor, "draw batch"],
     ) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from ganwidgets.dissect.conclude import Areas
@@ -24,7 +24,7 @@ class ExactSample:
     """
 
     maps: Float[Tensor, "unit image place"]
-    seg: Int[Tensor, "image slot place"]
+    seg: Integer[Tensor, "image slot place"]
     n_concepts: int
 
     @property
@@ -48,7 +48,7 @@ class ExactSample:
         joint = active @ self.present().flatten(1).double().T
         return Areas(level, active.sum(1), active.sum(1)[:, None].expand_as(joint), joint)
 
-    def levels(self, category_of: Int[Tensor, " concept"]) -> Iterator[Level]:
+    def levels(self, category_of: Integer[Tensor, " concept"]) -> Iterator[Level]:
         """Levels at `FRACTIONS`, with probabilities read from conditional distributions, as the published code does."""
         quantiles = self.quantiles(FRACTIONS)  # (unit fraction)
         present = self.present().numpy()

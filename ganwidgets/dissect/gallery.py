@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,7 +53,7 @@ class Gallery:
     """
 
     def __init__(
-        self, shape: tuple[int, ...], likely: Int[Tensor, "unit candidate"], top_k: int, device: torch.device
+        self, shape: tuple[int, ...], likely: Integer[Tensor, "unit candidate"], top_k: int, device: torch.device
     ) -> None:
         units, height, width = shape
         side = max(8, int((_MOST_MAPS / (4 * units * (top_k + CANDIDATES * COUNTERS))) ** 0.5))
@@ -63,7 +63,7 @@ class Gallery:
         self.counter = TopK(units * likely.shape[1], COUNTERS, self.map_shape, device)
 
     def add(
-        self, acts: Float[Tensor, "batch unit height width"], concepts: Int[Tensor, "batch concept"], first: int
+        self, acts: Float[Tensor, "batch unit height width"], concepts: Integer[Tensor, "batch concept"], first: int
     ) -> None:
         """Offer a batch that starts at image `first`."""
         maps = acts if acts.shape[2:] == self.map_shape else F.adaptive_avg_pool2d(acts, self.map_shape)
@@ -82,7 +82,7 @@ class Gallery:
         """Images some list refers to."""
         return set(torch.cat([self.top.index.flatten(), self.counter.index.flatten()]).unique().tolist()) - {-1}
 
-    def counterexamples(self, concept: Int[np.ndarray, " unit"]) -> Mapping[str, np.ndarray]:
+    def counterexamples(self, concept: Integer[np.ndarray, " unit"]) -> Mapping[str, np.ndarray]:
         """Index, value and map of each unit's counter-examples for its final concept; index −1 where there are none."""
         units, times = self.likely.shape
         same = self.likely.cpu().numpy() == concept[:, None]

@@ -10,16 +10,16 @@ from torch import Tensor
 
 
 def intersection_over_union(
-    intersection: Float[Tensor, "*any"], unit_area: Float[Tensor, "*any"], concept_area: Float[Tensor, "*any"]
-) -> Float[Tensor, "*any"]:
+    intersection: Float[Tensor, "*#any"], unit_area: Float[Tensor, "*#any"], concept_area: Float[Tensor, "*#any"]
+) -> Float[Tensor, "*#any"]:
     """I / (A + G − I), in [0, 1]; 0 where neither occurs."""
     union = unit_area + concept_area - intersection
     return torch.where(union > 0, intersection / union.clamp(min=1e-20), torch.zeros_like(intersection))
 
 
 def information_quality_ratio(
-    joint: Float[Tensor, "*any"], unit: Float[Tensor, "*any"], concept: Float[Tensor, "*any"]
-) -> Float[Tensor, "*any"]:
+    joint: Float[Tensor, "*#any"], unit: Float[Tensor, "*#any"], concept: Float[Tensor, "*#any"]
+) -> Float[Tensor, "*#any"]:
     """Mutual information over joint entropy of two binary variables, in [0, 1]; 0 where the entropy is 0.
 
     Args:
@@ -35,5 +35,5 @@ def information_quality_ratio(
     return torch.where(both > 1e-12, (apart - both) / both.clamp(min=1e-12), torch.zeros_like(both)).clamp(0, 1)
 
 
-def _entropy(cells: Float[Tensor, "cell *any"]) -> Float[Tensor, "*any"]:
+def _entropy(cells: Float[Tensor, "cell *any"]) -> Float[Tensor, "*#any"]:
     return -torch.xlogy(cells, cells).sum(0)

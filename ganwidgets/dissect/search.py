@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer, Num
 from torch import Tensor
 
 from ganwidgets.dissect.iou import information_quality_ratio
@@ -35,11 +35,11 @@ class Search(NamedTuple):
 
     ratio: Float[Tensor, "unit concept"]
     level: Float[Tensor, "unit concept"]
-    concept: Int[Tensor, " unit"]
+    concept: Integer[Tensor, " unit"]
     threshold: Float[Tensor, " unit"]
 
 
-def best_levels(levels: Iterator[Level], concept_area: Float[Tensor, " concept"], pixels: int) -> Search:
+def best_levels(levels: Iterator[Level], concept_area: Num[Tensor, " concept"], pixels: int) -> Search:
     """Try the levels in the order of `FRACTIONS` and keep the best of each pair.
 
     Args:
@@ -65,7 +65,7 @@ def best_levels(levels: Iterator[Level], concept_area: Float[Tensor, " concept"]
 
 
 def histogram_levels(
-    histogram: JointHistogram, n_concepts: int, category_of: Int[Tensor, " concept"], pixels: int
+    histogram: JointHistogram, n_concepts: int, category_of: Integer[Tensor, " concept"], pixels: int
 ) -> Iterator[Level]:
     """Levels from a histogram whose labels are the concepts, then one for the images of each category."""
     in_category = histogram.joint[0].sum(0)[1 + n_concepts + category_of].double().clamp(min=1)

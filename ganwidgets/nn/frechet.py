@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float, Integer, Num
 from torch import Tensor
 
 from ganwidgets.nn.stats import Moments
@@ -45,7 +45,7 @@ class AreaMoments:
         """Number of images."""
         return self.moments.n
 
-    def add(self, seg: Int[Tensor, "batch slot height width"]) -> None:
+    def add(self, seg: Integer[Tensor, "batch slot height width"]) -> None:
         """Take in the segmentations of further images."""
         if seg.shape[2] * seg.shape[3] != self.pixels:
             raise ValueError(f"`seg` must have {self.pixels} pixels an image, got {tuple(seg.shape[2:])}")

@@ -62,8 +62,8 @@ class Edges:
     """Which value of a unit falls into which bin. Bins have no end: any value has one, near ones are fine.
 
     With x = (value − origin) / span, the place among the bins is n_bins · x / (1 + x), for x > 0 only; `two_sided`
-    edges take any x and use n_bins · (1 + x / (1 + |x|)) / 2. So half of the bins lie within one span of the origin, and a
-    rare unit whose first images were dark does not leave the histogram.
+    edges take any x and use n_bins · (1 + x / (1 + |x|)) / 2. So half of the bins lie within one span of the origin,
+    and a rare unit whose first images were dark does not leave the histogram.
 
     Attributes:
         origin: lowest value (two-sided: middle), one a unit.

@@ -185,7 +185,7 @@ class Dissection:
         index, value, maps = index[found], value[found], maps[found]
         rows = np.searchsorted(self.thumbnails["index"], index)
         images, segs = self.thumbnails["images"][rows], self.thumbnails["segs"][rows]
-        return Exemplars(images, segs, _masks(maps, images.shape[1:3], r.threshold[unit]), index, value)
+        return Exemplars(images, segs, _masks(maps, images.shape[1:3], float(r.threshold[unit])), index, value)
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one file (safetensors with JSON); an older file stays until the new one is whole."""
@@ -212,7 +212,7 @@ def _masks(maps: np.ndarray, size: tuple[int, int], threshold: float) -> np.ndar
 
     from ganwidgets.nn.images import upsample
 
-    return (upsample(torch.from_numpy(maps.astype(np.float32)), size) > float(threshold)).numpy()
+    return (upsample(torch.from_numpy(maps.astype(np.float32)), size) > threshold).numpy()
 
 
 def thumbnail_arrays(images: Mapping[int, np.ndarray], segs: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
