@@ -43,7 +43,7 @@ class Generator(Network):
     ) -> None:
         self.module = unwrap(module)
         self.z_shape = tuple(z_shape)
-        self.output_range, self.sampler = output_range, sampler
+        self.output_range, self.sampler, self._told = output_range, sampler, False
         if not output_range[0] < output_range[1]:
             raise ValueError(f"`output_range` must be (lowest, highest), got {output_range}")
         try:
@@ -150,7 +150,8 @@ class Generator(Network):
             raise ValueError(f"`images` must be finite, but {self.name} gave NaN or infinity in {bad} of {len(images)}")
         if clamp and largest > 1.05:
             beyond = float((images.detach().abs() > 1.05).float().mean())
-            if beyond > 0.01:
+            if beyond > 0.01 and not self._told:
+                self._told = True
                 warnings.warn(
                     f"{beyond:.0%} of the values of {self.name} lie beyond [-1, 1] and are clamped; "
                     "give `output_range` if its images have another range",

@@ -102,6 +102,15 @@ def test_images_are_clamped_and_said_to_be_when_many_lie_beyond():
     assert g.images(z[1:]).max() == 1  # a little beyond is no cause for alarm
 
 
+def test_values_beyond_the_range_are_told_once(recwarn):
+    g, z = TorchGenerator(Ramp(), z_shape=(1,)), torch.tensor([[-2.0]])
+    with pytest.warns(UserWarning, match="beyond"):
+        g.images(z)
+    recwarn.clear()
+    g.images(z), g.read(z, [])
+    assert not recwarn.list
+
+
 def test_another_output_range_is_mapped():
     g = TorchGenerator(Ramp(), z_shape=(1,), output_range=(0, 255))
     assert g.images(torch.tensor([[0.0], [127.5], [255.0]]))[:, 0, 0, 0].tolist() == [-1, 0, 1]
