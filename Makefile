@@ -30,6 +30,9 @@ demo: $(CORE)  ## Install, dissect the bundled generator, write ganwidgets-demo.
 lab: $(LAB)  ## Open the first notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/00-start.ipynb
 
+# The networks under test are tiny: a second thread gains nothing, and costs much where the other core is busy.
+test test-python test-notebooks test-browser: export OMP_NUM_THREADS ?= 1
+
 test: $(NODE_MODULES) lint test-js test-python test-notebooks test-browser  ## Everything: lint, types, TypeScript, Python, notebooks, browser
 
 lint: $(FULL)  ## ruff (rules and layout) on the Python code and the notebooks
