@@ -39,7 +39,9 @@ class UnitGrid(Component):
     sort = Enum(SORTS, "iou", help="Order of the cards.").tag(sync=True)
     mode = Enum(MODES, "mask", help="What the strips show.").tag(sync=True)
     detail = PlainDict(
-        default_value=None, allow_none=True, help="The opened unit: {unit, title, facts, top, counter}, or None. See `on_request`."
+        default_value=None,
+        allow_none=True,
+        help="The opened unit: {unit, title, facts, top, counter}, or None. See `on_request`.",
     ).tag(sync=True)
     legend = PlainList(help="Colours of the segmentation: {name, color}.").tag(sync=True)
     message = Unicode("", help="What to say where cards would be.").tag(sync=True)
