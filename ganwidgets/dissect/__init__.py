@@ -12,12 +12,13 @@ from ganwidgets.dissect.cache import cache_path, cached
 from ganwidgets.dissect.compare import compare
 from ganwidgets.dissect.engine import DissectionRun
 from ganwidgets.dissect.options import Options
+from ganwidgets.dissect.run_state import RunState
 from ganwidgets.models.generator import Generator
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.results.files import load
 from ganwidgets.segment.protocol import Segmenter
 
-__all__ = ["DissectionRun", "Options", "compare", "load", "panel", "run"]
+__all__ = ["DissectionRun", "Options", "RunState", "compare", "load", "panel", "run"]
 
 
 def run(

@@ -109,7 +109,9 @@ def _chance(counts: LayerCounts, areas: Areas, concept_area: Tensor) -> tuple[np
     best, which = iou.max(2)  # (derangement unit)
     labelled = best > options.least_iou
     tally = torch.bincount(which[labelled], minlength=counts.n_concepts).double() / options.derangements
-    return torch.quantile(best, 0.95, dim=0).float().cpu().numpy(), tally.cpu().numpy()
+    level = torch.quantile(best, 0.95, dim=0)
+    missed = (counts.counts["chance_area"] == 0) & (areas.unit > 0)  # active, but never on the lattice
+    return torch.where(missed, torch.nan, level).float().cpu().numpy(), tally.cpu().numpy()
 
 
 def _interval(counts: LayerCounts, concept: Tensor, label_iou: Tensor) -> np.ndarray:

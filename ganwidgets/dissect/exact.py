@@ -1,6 +1,6 @@
 """The slow, exact way: keep every upsampled activation, sort, count. The fast way is tested against it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from ganwidgets.dissect.batches import Batch
 from ganwidgets.dissect.conclude import Areas
 from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.search import FRACTIONS, Level
+from ganwidgets.nn.images import upsample
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +76,10 @@ class ExactSample:
             values = np.sort(unit[mask].astype(np.float64))
             found.append(n * (1 - np.interp(levels, np.concatenate([values[:1], values, values[-1:]]), at)))
         return np.stack(found)
+
+
+def exact_sample(batches: Sequence[Batch], layer: str, grid: tuple[int, int], options: Options) -> ExactSample:
+    """The sample that these batches make up, for one layer."""
+    acts = torch.cat([batch.acts[layer] for batch in batches])
+    maps = upsample(acts, grid, options.padding).transpose(0, 1).flatten(2)
+    return ExactSample(maps, torch.cat([batch.seg for batch in batches]), batches[0].concepts.shape[1])

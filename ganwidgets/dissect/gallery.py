@@ -13,7 +13,8 @@ from jaxtyping import Float, Integer, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganwidgets.nn.stats import TopK
+from ganwidgets.dissect.run_state import joined, part_of
+from ganwidgets.nn.stats import State, TopK
 
 CANDIDATES = 3
 COUNTERS = 6
@@ -34,7 +35,25 @@ class Thumbnails:
             del self.images[number], self.segs[number]
         for number in wanted:
             if first <= number < first + len(images):
-                self.images[number], self.segs[number] = images[number - first], segs[number - first]
+                row = number - first  # copied: a view would keep the whole batch in memory
+                self.images[number], self.segs[number] = images[row].copy(), segs[row].copy()
+
+    def state(self) -> State:
+        """Everything, as tensors."""
+        if not self.images:
+            return {}
+        kept = {"index": torch.tensor(list(self.images))}
+        for name, pictures in (("images", self.images), ("segs", self.segs)):
+            kept[name] = torch.from_numpy(np.stack(list(pictures.values())))
+        return kept
+
+    @classmethod
+    def from_state(cls, state: State) -> "Thumbnails":
+        """The thumbnails whose `state` this was."""
+        self = cls()
+        for row, number in enumerate(state["index"].tolist() if state else []):
+            self.images[number], self.segs[number] = (state[name][row].cpu().numpy() for name in ("images", "segs"))
+        return self
 
 
 def thumbnail_stride(height: int, width: int) -> int:
@@ -90,3 +109,15 @@ class Gallery:
         found = {name: getattr(self.counter, name).cpu().numpy()[row].copy() for name in ("index", "value", "maps")}
         found["index"][~same.any(1)] = -1
         return found
+
+    def state(self) -> State:
+        """Everything, as tensors."""
+        return {"likely": self.likely} | joined({"top": self.top.state(), "counter": self.counter.state()})
+
+    @classmethod
+    def from_state(cls, state: State, shape: tuple[int, ...]) -> "Gallery":
+        """The gallery whose `state` this was, of a layer of this shape."""
+        top, counter = (TopK.from_state(part_of(state, name)) for name in ("top", "counter"))
+        self = cls(shape, state["likely"], top.value.shape[1], top.value.device)
+        self.top, self.counter = top, counter
+        return self

@@ -1,12 +1,16 @@
 """What a dissection may vary, checked when it is written down."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any
 
 from ganwidgets.models.latents import whole_number
 
 RULES = {"top_fraction": (0.04, 0.0), "iqr": (0.05, 0.01)}
 """The two published labelling rules: least IoU and least IQR of a labelled unit."""
+
+MOST_SEED = 2**32 - 2
 
 EXACT_MOST = 1000
 """Exact mode keeps every activation in memory: for samples of at most this many images."""
@@ -17,7 +21,7 @@ class Options:
     """Settings of one dissection; two with equal options, network and segmenter give equal results.
 
     Attributes:
-        layers: dotted names of the layers to dissect.
+        layers: dotted names of the layers to dissect, kept as a tuple.
         n: images.
         seed: of the latents; the rule "iqr" chooses its thresholds on another sample, of seed + 1.
         rule: "top_fraction" (Bau et al. 2020) or "iqr" (Bau et al. 2019, GAN Dissection).
@@ -33,7 +37,7 @@ class Options:
         top_k: top images kept for each unit.
     """
 
-    layers: tuple[str, ...]
+    layers: Sequence[str]
     n: int = 1000
     seed: int = 1
     rule: str = "top_fraction"
@@ -52,17 +56,21 @@ class Options:
         for name, least in (("n", 1), ("seed", 0), ("batch", 1), ("grid", 8), ("derangements", 20), ("resamples", 20)):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), least))
         object.__setattr__(self, "top_k", whole_number("top_k", self.top_k, 1))
+        if isinstance(self.layers, str):
+            raise ValueError(f"`layers` must be names in a tuple or list, got {self.layers!r}; `layer` takes one name")
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.rule not in RULES:
             raise ValueError(f"`rule` must be one of {list(RULES)}, got {self.rule!r}")
-        if not 0 < self.top_fraction < 0.5:
-            raise ValueError(f"`top_fraction` must lie between 0 and 0.5, e.g. 0.01, got {self.top_fraction}")
+        if not (isinstance(self.top_fraction, Real) and 0 < self.top_fraction < 0.5):
+            raise ValueError(f"`top_fraction` must lie between 0 and 0.5, e.g. 0.01, got {self.top_fraction!r}")
         if self.padding not in ("clamp", "zeros"):
             raise ValueError(f"`padding` must be 'clamp' or 'zeros', got {self.padding!r}")
         if not self.layers:
             raise ValueError("`layers` must name at least one layer")
         if len(set(self.layers)) < len(self.layers):
             raise ValueError(f"`layers` must name each layer once, got {list(self.layers)}")
+        if self.seed > MOST_SEED:
+            raise ValueError(f"`seed` must be below {MOST_SEED + 1}, got {self.seed}: the rule 'iqr' uses seed + 1 too")
         if self.exact and self.n > EXACT_MOST:
             raise ValueError(f"`exact` is for n up to {EXACT_MOST}, got n={self.n}: leave it out, or take fewer images")
 

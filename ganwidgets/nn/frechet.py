@@ -46,10 +46,16 @@ class AreaMoments:
         return self.moments.n
 
     def add(self, seg: Integer[Tensor, "batch slot height width"]) -> None:
-        """Take in the segmentations of further images."""
+        """Take in the segmentations of further images.
+
+        Raises:
+            ValueError: images of another size, or a number that is no concept's.
+        """
         if seg.shape[2] * seg.shape[3] != self.pixels:
             raise ValueError(f"`seg` must have {self.pixels} pixels an image, got {tuple(seg.shape[2:])}")
         n, columns = len(seg), len(self.moments.total) + 1
+        if n and not (int(seg.min()) >= 0 and int(seg.max()) < columns):
+            raise ValueError(f"`seg` must hold 0 to {columns - 1}, got {int(seg.min())} to {int(seg.max())}")
         codes = seg.flatten(1).long() + torch.arange(n, device=seg.device)[:, None] * columns
         counts = torch.bincount(codes.flatten(), minlength=n * columns).view(n, columns)
         self.moments.add(counts[:, 1:].cpu())
@@ -106,13 +112,20 @@ def gaussian_distance(
     mean_b: Float[np.ndarray, " concept"],
     cov_b: Float[np.ndarray, "concept concept"],
 ) -> FrechetDistance:
-    """|μa − μb|² + tr(Σa + Σb − 2 (Σa^½ Σb Σa^½)^½), in the symmetric form, which stays real at any rank."""
-    values, vectors = np.linalg.eigh(cov_a)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ cov_b @ root), 0)).sum()
+    """|μa − μb|² + tr(Σa + Σb − 2 (Σa^½ Σb Σa^½)^½), real and accurate at any rank.
+
+    The last trace is the sum of the singular values of Σa^½ Σb^½: without a root of the rounding errors of eigenvalues
+    that should be 0.
+    """
+    shared = np.linalg.svd(_root(cov_a) @ _root(cov_b), compute_uv=False).sum()
     mean = float(np.square(mean_a - mean_b).sum())
     covariance = float(max(np.trace(cov_a) + np.trace(cov_b) - 2 * shared, 0.0))
     return FrechetDistance(mean + covariance, mean, covariance)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
 
 
 def _moments(argument: str, areas: np.ndarray | AreaMoments) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ PADDINGS = ("clamp", "zeros")
 
 
 @lru_cache(maxsize=64)
-def _axis_weights(old: int, new: int, padding: str) -> Float[np.ndarray, "new padded_old"]:
+def _axis_weights(old: int, new: int) -> Float[np.ndarray, "new padded_old"]:
     """Weights of the old samples, with one more beyond either end, in each of the new ones; pixel centres aligned."""
     position = (np.arange(new) + 0.5) * (old / new) - 0.5
     below = np.floor(position).astype(int)
@@ -41,7 +41,7 @@ def resize_matrix(old: int, new: int, padding: str = "clamp") -> Float[Tensor, "
     """
     if padding not in PADDINGS:
         raise ValueError(f"`padding` must be one of {PADDINGS}, got {padding!r}")
-    weights = _axis_weights(old, new, padding)
+    weights = _axis_weights(old, new)
     inner = weights[:, 1:-1].copy()
     if padding == "clamp":
         inner[:, 0] += weights[:, 0]

@@ -249,10 +249,11 @@ class TopK:
 
     def merge(self, other: "TopK") -> None:
         """Offer another's values, of other images."""
-        if self.value.shape != other.value.shape:
-            raise ValueError(
-                f"`other` must keep {tuple(self.value.shape)} values (unit k), got {tuple(other.value.shape)}"
-            )
+        kept, given = (
+            [tuple(part.shape) for part in (top.value, top.maps) if part is not None] for top in (self, other)
+        )
+        if kept != given:
+            raise ValueError(f"`other` must keep {kept} (values: unit k; maps: unit k height width), got {given}")
         device = self.value.device
         self.add(*(None if part is None else part.to(device) for part in (other.value, other.index, other.maps)))
 
@@ -287,12 +288,18 @@ class Moments:
 
         Raises:
             TypeError: not whole numbers.
+            ValueError: a number whose square float64 does not hold exactly.
         """
         if rows.is_floating_point():
             raise TypeError(f"`rows` must be whole numbers, got {rows.dtype}; count pixels, or scale and round first")
+        exact = rows.double()
+        largest = float(exact.abs().max()) if exact.numel() else 0.0
+        at_once = int(2**53 // max(largest, 1.0) ** 2)  # sums of products up to 2**53 are exact in float64
+        if at_once < 1:
+            raise ValueError(f"`rows` must hold numbers up to {int(2**26.5):,}, got {largest:,.0f}")
         self.n += len(rows)
         self.total += rows.sum(0)
-        for part in rows.double().split(1024):  # products below 2**53 are exact in float64
+        for part in exact.split(min(at_once, 1024)):
             self.product += (part.T @ part).long()
 
     def merge(self, other: "Moments") -> None:
@@ -304,11 +311,23 @@ class Moments:
         self.product += other.product
 
     def mean(self) -> Float[np.ndarray, " column"]:
-        """Mean of the rows."""
+        """Mean of the rows.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.n < 1:
+            raise ValueError("`mean` needs at least 1 row, got 0")
         return self.total.double().numpy() / self.n
 
     def covariance(self) -> Float[np.ndarray, "column column"]:
-        """Covariance of the rows, with n − 1."""
+        """Covariance of the rows, with n − 1.
+
+        Raises:
+            ValueError: fewer than two rows.
+        """
+        if self.n < 2:
+            raise ValueError(f"`covariance` needs at least 2 rows, got {self.n}")
         total = self.total.numpy().astype(object)  # Python's integers: the difference of two large numbers stays exact
         product = self.product.numpy().astype(object) * self.n - total[:, None] * total[None]
         return product.astype(np.float64) / (self.n * (self.n - 1))

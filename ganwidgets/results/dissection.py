@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -126,7 +126,8 @@ class Dissection:
 
     def __repr__(self) -> str:
         parts = [f"{n}: {int(r.labelled.sum())} of {len(r.concept)} units labelled" for n, r in self.layers.items()]
-        seen = f"{self.n:,} images" if self.complete else f"{self.n:,} of {self.options['n']:,} images"
+        asked = self.options["n"]
+        seen = f"{'' if self.complete else f'{self.n:,} of '}{asked:,} image{'' if asked == 1 else 's'}"
         return f"Dissection of {self.network!r} with {self.segmenter!r}, {seen}, rule {self.rule!r}; {'; '.join(parts)}"
 
     def layer(self, name: str | None = None) -> LayerResult:
@@ -138,7 +139,10 @@ class Dissection:
         if name is None and len(self.layers) == 1:
             return next(iter(self.layers.values()))
         if name not in self.layers:
-            raise ValueError(f"`layer` must be one of {list(self.layers)}, got {name!r}")
+            from ganwidgets.models.layers import did_you_mean
+
+            near = "" if name is None else did_you_mean(str(name), self.layers)
+            raise ValueError(f"`layer` must be one of {list(self.layers)}, got {name!r}.{near}")
         return self.layers[name]
 
     def to_frame(self, layer: str | None = None) -> "pandas.DataFrame":
@@ -161,31 +165,44 @@ class Dissection:
                 "iou_chance": r.iou_chance,
                 "above_chance": r.above_chance,
                 "labelled": r.labelled,
-                "iqr": np.full(len(rows), np.nan) if r.iqr is None else r.iqr[rows, r.concept.clip(0)],
+                "iqr": np.nan if r.iqr is None else np.where(r.concept >= 0, r.iqr[rows, r.concept.clip(0)], np.nan),
                 "threshold": r.threshold,
                 "area": r.area,
                 "status": r.status,
             }
         )
 
-    def exemplars(self, unit: int, layer: str | None = None, k: int | None = None) -> Exemplars:
-        """The images on which the unit is highest."""
+    def exemplars(self, unit: SupportsIndex, layer: str | None = None, k: int | None = None) -> Exemplars:
+        """The images on which the unit is highest, best first; `k` of them, or all that were kept.
+
+        Raises:
+            ValueError: no such unit or layer.
+        """
         return self._pictures("top", unit, layer, k)
 
-    def counterexamples(self, unit: int, layer: str | None = None, k: int | None = None) -> Exemplars:
-        """Images on which the unit is high although its concept is absent: what the label does not explain."""
+    def counterexamples(self, unit: SupportsIndex, layer: str | None = None, k: int | None = None) -> Exemplars:
+        """Images on which the unit is high although its concept is absent: what the label does not explain.
+
+        Raises:
+            ValueError: no such unit or layer.
+        """
         return self._pictures("counter", unit, layer, k)
 
-    def _pictures(self, kind: str, unit: int, layer: str | None, k: int | None) -> Exemplars:
+    def _pictures(self, kind: str, unit: SupportsIndex, layer: str | None, k: int | None) -> Exemplars:
+        from ganwidgets.models.latents import whole_number
+
         r = self.layer(layer)
-        if not 0 <= unit < len(r.concept):
+        unit, k = whole_number("unit", unit, 0), None if k is None else whole_number("k", k, 1)
+        if unit >= len(r.concept):
             raise ValueError(f"`unit` must lie between 0 and {len(r.concept) - 1}, got {unit}")
         index, value, maps = (r.pictures[f"{kind}_{name}"][unit][:k] for name in ("index", "value", "maps"))
         found = (index >= 0) & np.isfinite(value)
         index, value, maps = index[found], value[found], maps[found]
         rows = np.searchsorted(self.thumbnails["index"], index)
         images, segs = self.thumbnails["images"][rows], self.thumbnails["segs"][rows]
-        return Exemplars(images, segs, _masks(maps, images.shape[1:3], float(r.threshold[unit])), index, value)
+        padding = self.options.get("padding", "clamp")
+        masks = _masks(maps, images.shape[1:3], float(r.threshold[unit]), padding)
+        return Exemplars(images, segs, masks, index, value)
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one file (safetensors with JSON); an older file stays until the new one is whole."""
@@ -207,12 +224,12 @@ class Dissection:
         return write_bytes(Path(path), dissection_page(self).encode())
 
 
-def _masks(maps: np.ndarray, size: tuple[int, int], threshold: float) -> np.ndarray:
+def _masks(maps: np.ndarray, size: tuple[int, int], threshold: float, padding: str) -> np.ndarray:
     import torch
 
     from ganwidgets.nn.images import upsample
 
-    return (upsample(torch.from_numpy(maps.astype(np.float32)), size) > threshold).numpy()
+    return (upsample(torch.from_numpy(maps.astype(np.float32)), size, padding) > threshold).numpy()
 
 
 def thumbnail_arrays(images: Mapping[int, np.ndarray], segs: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import secrets
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -12,11 +12,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from ganwidgets.results.checks import about_fits, layer_fits, thumbnails_fit
 from ganwidgets.results.dissection import DEAD, OK, SATURATED, Dissection, LayerResult
 
 FORMAT, VERSION = "ganwidgets dissection", 1
 _STATUS = (OK, DEAD, SATURATED)
 _TEXT = ("name", "shape", "pictures", "status")
+_PLAIN = ("network", "fingerprint", "segmenter", "concepts", "categories", "slots")
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -27,21 +29,18 @@ def write_bytes(path: Path, content: bytes) -> Path:
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"`path` must be in an existing folder, but {str(path.parent)!r} is none")
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
+        temporary.replace(path)
     except BaseException as error:
         with suppress(OSError):
-            Path(name).unlink()
+            temporary.unlink()
         if isinstance(error, OSError):
-            reason = f"{path} was not written ({error.strerror}); an older file is as it was"
+            reason = f"{path} was not written ({error.strerror or error}); an older file is as it was"
             raise OSError(error.errno, reason) from error
         raise
     return path
@@ -67,9 +66,9 @@ def save(dissection: Dissection, path: Path) -> Path:
         "n": dissection.n,
         "notes": list(dissection.notes),
     }
-    plain = ("network", "fingerprint", "segmenter", "concepts", "categories", "slots")
-    about |= {name: getattr(dissection, name) for name in plain}
-    content = to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {"ganwidgets": json.dumps(about)})
+    about |= {name: getattr(dissection, name) for name in _PLAIN}
+    text = json.dumps(about, default=float)  # numpy's numbers, too
+    content = to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {"ganwidgets": text})
     return write_bytes(path, content)
 
 
@@ -78,50 +77,53 @@ def load(path: str | Path) -> Dissection:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is truncated, not a dissection, or of another version.
+        ValueError: it is truncated, damaged, not a dissection, or of another version.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must be a saved dissection, but there is no file {str(path)!r}")
+    path.open("rb").close()  # a missing permission is said as such, not as a damaged file
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {}).get("ganwidgets", "null"))
-            tensors = {k: file.get_tensor(k) for k in file.keys()} if about else {}  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError) as error:
+            ours = isinstance(about, dict) and about.get("format") == FORMAT and about.get("version") == VERSION
+            tensors = {k: file.get_tensor(k) for k in file.keys()} if ours else {}  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise ValueError(
             f"`path` must be a saved dissection, but {path.name} is truncated or another format"
         ) from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError(f"`path` must be a saved dissection, but {path.name} holds something else (weights, perhaps)")
-    if about.get("version") != VERSION:
+    if not ours:
         raise ValueError(
-            f"`path` must be of format version {VERSION}, but {path.name} has {about.get('version')}: "
+            f"`path` must be of format version {VERSION}, but {path.name} has {about.get('version')!r}: "
             "dissect again, or use the version of ganwidgets that wrote it"
         )
     try:
         return _dissection(about, tensors)
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"`path` must be a saved dissection, but {path.name} lacks parts ({error})") from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else f"is damaged: {error}"
+        raise ValueError(f"`path` must be a saved dissection, but {path.name} {reason}") from error
 
 
 def _dissection(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Dissection:
+    about_fits(about)
+    thumbnails = {k: tensors[f"thumbnails/{k}"] for k in ("index", "images", "segs")}
+    thumbnails_fit(thumbnails, about)
     layers = {}
     for number, layer in enumerate(about["layers"]):
         own = {k.split("/", 1)[1]: v for k, v in tensors.items() if k.startswith(f"{number}/")}
+        layer_fits(own, layer, about, thumbnails["index"])
         pictures = {k.split("/", 1)[1]: own.pop(k) for k in list(own) if k.startswith("pictures/")}
         own["status"] = np.array([_STATUS[s] for s in own["status"]])
         own.setdefault("iqr", None)
         layers[layer["name"]] = LayerResult(name=layer["name"], shape=tuple(layer["shape"]), pictures=pictures, **own)
+    texts = {name: about[name] if isinstance(about[name], str) else tuple(about[name]) for name in _PLAIN}
     return Dissection(
-        network=about["network"],
-        fingerprint=about["fingerprint"],
-        segmenter=about["segmenter"],
-        concepts=tuple(about["concepts"]),
-        categories=tuple(about["categories"]),
-        slots=tuple(about["slots"]),
         n=about["n"],
         options=about["options"],
         layers=layers,
-        thumbnails={k: tensors[f"thumbnails/{k}"] for k in ("index", "images", "segs")},
+        thumbnails=thumbnails,
         notes=tuple(about["notes"]),
+        **texts,
     )

@@ -28,6 +28,8 @@ MAX_EARLY_BYTES = 2_000_000
 def publish_gan(run: Path, weights: Path, measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
     """Copy a GAN run into `weights`: generator, discriminator (full size only), early generators in half precision.
 
+    A run that began with published weights keeps their early generators, and its record holds theirs in `continues`.
+
     Args:
         run: folder that training left.
         weights: folder to publish into.
@@ -44,8 +46,11 @@ def publish_gan(run: Path, weights: Path, measure: Callable[[Path], dict[str, An
     for name, state in files.items():
         _check_size(name, sum(tensor.nbytes for tensor in state.values()))
     weights.mkdir(parents=True, exist_ok=True)
+    earlier = history.get("continues")
+    inherited = [name for name in (earlier or {"files": ()})["files"] if name.startswith("early-")]
     for old in weights.glob("early-*.safetensors"):
-        old.unlink()
+        if old.name not in inherited:
+            old.unlink()
     for name, state in files.items():
         save_file(state, weights / name)
         (weights / name).chmod(0o644)  # safetensors writes for the owner alone
@@ -54,7 +59,9 @@ def publish_gan(run: Path, weights: Path, measure: Callable[[Path], dict[str, An
         weights,
         "gan",
         {
-            "command": f"python -m ganwidgets.scenes.train gan RUN --seed {settings['seed']}",
+            "command": f"python -m ganwidgets.scenes.train gan RUN --seed {settings['seed']}"
+            + (" --from-published" if earlier else ""),
+            "continues": earlier,
             "settings": settings,
             "images": history["history"][-1][0] if history["history"] else 0,
             "minutes": history["history"][-1][1] if history["history"] else 0,
@@ -62,7 +69,7 @@ def publish_gan(run: Path, weights: Path, measure: Callable[[Path], dict[str, An
             "curve": _thin(history["history"]),
             "metrics": measure(weights / "generator.safetensors"),
         },
-        files,
+        [*files, *inherited],
     )
 
 
@@ -87,6 +94,12 @@ def publish_segmenter(run: Path, weights: Path, measure: Callable[[Path], dict[s
         },
         ["segmenter.safetensors"],
     )
+
+
+def recorded(section: str, weights: Path = WEIGHTS) -> dict[str, Any] | None:
+    """What is recorded about a published network, or None."""
+    path = weights / RECORD
+    return json.loads(path.read_text()).get(section) if path.is_file() else None
 
 
 def sha256(path: Path) -> str:

@@ -65,7 +65,8 @@ def gan(
         published = (provenance.WEIGHTS / "generator.safetensors", provenance.WEIGHTS / "discriminator.safetensors")
         if missing := [path.name for path in published if not path.is_file()]:
             raise typer.BadParameter(f"--from-published needs {' and '.join(missing)} in {provenance.WEIGHTS}")
-    GanTraining(folder, settings, log=console.print, published=published).run()
+    continues = provenance.recorded("gan") if from_published else None
+    GanTraining(folder, settings, log=console.print, published=published, continues=continues).run()
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Train the bundled world's Progressive GAN: resumable, one thread, bfloat16 where the CPU has AMX.
+"""Train the bundled world's Progressive GAN: resumable, one thread, bfloat16 where the CPU multiplies it.
 
 Karras et al. (2018) with the choices of Karras et al. (2019, 2020) that make it cheaper: non-saturating loss,
 lazy R1 (Mescheder et al. 2018), an averaged generator. `GanTraining(folder, settings).run()` trains until the
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,12 +66,13 @@ def finished_level(seen: int, schedule: tuple[tuple[int, int], ...]) -> int:
     return level if share == 1 else level - 1
 
 
-def has_amx() -> bool:
-    """Whether this CPU multiplies bfloat16 tiles, which makes autocast several times faster."""
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 (AMX, or a later AVX-512), so that autocast is the faster way."""
     try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text()
+        flags = Path("/proc/cpuinfo").read_text().split()
     except OSError:
         return False
+    return "amx_bf16" in flags or "avx512_bf16" in flags
 
 
 class GanTraining:
@@ -81,6 +83,7 @@ class GanTraining:
         settings: what to vary.
         log: receives a line of text every 200 steps.
         published: (generator, discriminator) files to start from where the folder has no state yet.
+        continues: what `provenance` recorded of those files; images and minutes are counted on from there.
         sizes: latent size and units per resolution.
     """
 
@@ -91,6 +94,7 @@ class GanTraining:
         *,
         log: Callable[[str], None] = print,
         published: tuple[Path, Path] | None = None,
+        continues: dict[str, Any] | None = None,
         sizes: tuple[int, ...] = SIZES,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,16 +104,16 @@ class GanTraining:
         cache = folder / "drawings.npy"
         self.scenes = drawings(settings.drawings, seed=settings.seed, without=settings.without, cache=cache)
         self.g, self.d = GrowingGenerator(sizes), Discriminator(sizes)
-        self.seen, self.step, self.spent, self.history = 0, 0, 0.0, []
+        self.seen, self.step, self.spent, self.history, self.continues = 0, 0, 0.0, [], None
         self.random = torch.Generator().manual_seed(settings.seed * 1_000_003)
         resuming = (folder / "state.pt").exists()
         if published and not resuming:
-            self._start_from(*published)
+            self._start_from(*published, continues)
         self.average = copy.deepcopy(self.g).requires_grad_(False)
         options = {"lr": settings.lr, "betas": (0.0, 0.99), "fused": True}
         self.g_optimiser = torch.optim.Adam(self.g.parameters(), **options)
         self.d_optimiser = torch.optim.Adam(self.d.parameters(), **options)
-        self.r1, self.losses, self.amx = torch.zeros(()), [], has_amx()
+        self.r1, self.losses, self.bfloat16 = torch.zeros(()), [], multiplies_bfloat16()
         if resuming:
             self._restore(torch.load(folder / "state.pt", weights_only=True))
         for net in (self.g, self.d, self.average):
@@ -132,6 +136,7 @@ class GanTraining:
     def save(self) -> None:
         """Write the state, the averaged generator, the discriminator and the loss curve."""
         counters = {"seen": self.seen, "step": self.step, "spent": self._minutes() * 60, "history": self.history}
+        counters["continues"] = self.continues
         kept = {"random": self.random.get_state(), "r1": self.r1.detach(), "losses": self.losses}
         state = {name: part.state_dict() for name, part in self._parts().items()} | counters | kept
         torch.save(state, self.folder / "state.tmp")
@@ -140,6 +145,7 @@ class GanTraining:
         save_file(self.average.export(level), self.folder / "generator.safetensors")
         save_file(cut_discriminator(self.d.state_dict(), level), self.folder / "discriminator.safetensors")
         record = {"settings": asdict(self.settings), "seen": self.seen, "history": self.history}
+        record |= {"continues": self.continues} if self.continues else {}
         (self.folder / "history.json").write_text(json.dumps(record, indent=0))
 
     def _parts(self) -> dict:
@@ -153,10 +159,10 @@ class GanTraining:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.seen, self.step, self.spent, self.history = (state[k] for k in ("seen", "step", "spent", "history"))
-        self.r1, self.losses = state["r1"], state["losses"]
+        self.r1, self.losses, self.continues = state["r1"], state["losses"], state.get("continues")
         self.random.set_state(state["random"])
 
-    def _start_from(self, generator: Path, discriminator: Path) -> None:
+    def _start_from(self, generator: Path, discriminator: Path, continues: dict[str, Any] | None) -> None:
         """Take published weights; the outputs of lower resolutions, which were not published, stay untrained."""
         weights = {name: tensor.float() for name, tensor in load_file(generator).items()}
         level = level_of(weights)
@@ -166,7 +172,10 @@ class GanTraining:
         self.d.load_state_dict({k: v.float() for k, v in load_file(discriminator).items()}, strict=False)
         schedule = self.settings.schedule
         self.seen = 1000 * (sum(map(sum, schedule[: level - 1])) + schedule[level - 1][0])
-        self.log(f"starting from published weights at {4 * 2**level} pixels")
+        if continues:
+            self.continues = continues
+            self.seen, self.spent = max(self.seen, continues["images"]), continues["minutes"] * 60
+        self.log(f"starting from published weights at {4 * 2**level} pixels, {self.seen} images")
 
     def _train_step(self) -> None:
         settings, random = self.settings, self.random
@@ -174,7 +183,7 @@ class GanTraining:
         n, fade = settings.batch[level - 1], torch.tensor(share)
         real = self._real_images(n, level, fade)
         z = torch.randn(n, self.latent, generator=random)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.amx):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             fake = self.fast_g(z, level, fade)
             still = fake.detach().to(memory_format=torch.channels_last)
             d_fake, d_real = self.fast_d(still, level, fade), self.fast_d(real, level, fade)
@@ -185,7 +194,7 @@ class GanTraining:
             self._regularise(real, level, fade)
         self.d_optimiser.step()
         self.d.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.amx):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             g_loss = F.softplus(-self.fast_d(fake, level, fade)).mean()
         self.g_optimiser.zero_grad(set_to_none=False)
         g_loss.backward()
@@ -216,7 +225,7 @@ class GanTraining:
 
     def _regularise(self, real: Tensor, level: int, fade: Tensor) -> None:
         """Add the lazy R1 gradient: the squared slope of the discriminator on real images."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.amx):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             watched = real.detach().requires_grad_()
             logits = self.d(watched, level, fade)  # the compiled one cannot be differentiated twice
         (slope,) = torch.autograd.grad(logits.sum(), watched, create_graph=True)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
 from ganwidgets.scenes.draw import OBJECTS, draw_batch
-from ganwidgets.scenes.train_gan import has_amx
+from ganwidgets.scenes.train_gan import multiplies_bfloat16
 from ganwidgets.scenes.unet import UNet, split
 
 
@@ -88,7 +88,8 @@ class SegmenterTraining:
         folder.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(settings.threads)
         torch.manual_seed(settings.seed)
-        self.folder, self.settings, self.log, self.amx = folder, settings, log, has_amx()
+        self.folder, self.settings, self.log = folder, settings, log
+        self.bfloat16 = multiplies_bfloat16()
         self.scenes, self.segs = labelled_drawings(settings.drawings, seed=settings.seed, folder=folder)
         self.net = UNet(norm=True)
         options = {"lr": settings.lr, "weight_decay": settings.weight_decay, "fused": True}
@@ -142,7 +143,7 @@ class SegmenterTraining:
         flip = torch.rand(self.settings.batch, generator=self.random) < 0.5
         images, seg = (torch.where(flip[:, None, None, None], x.flip(3), x) for x in (images, seg))
         images = disturb(images, self.random).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.amx):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             logits = self.fast(images)
         loss = segmentation_loss(logits, seg)
         self.optimiser.zero_grad(set_to_none=True)

@@ -8,7 +8,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ganwidgets.scenes.growing import Discriminator
-from ganwidgets.scenes.provenance import MAX_BYTES, MAX_EARLY_BYTES, RECORD, WEIGHTS, publish_gan, publish_segmenter
+from ganwidgets.scenes.provenance import (
+    MAX_BYTES,
+    MAX_EARLY_BYTES,
+    RECORD,
+    WEIGHTS,
+    publish_gan,
+    publish_segmenter,
+    recorded,
+)
 from ganwidgets.scenes.train_gan import GanSettings, GanTraining
 from ganwidgets.scenes.train_segmenter import SegmenterSettings, SegmenterTraining
 
@@ -41,6 +49,22 @@ def test_publishing_a_gan(gan_run, tmp_path):
     assert early["output_16x16.conv.weight"].dtype == torch.float16
     assert load_file(tmp_path / "generator.safetensors")["output_16x16.conv.weight"].dtype == torch.float32
     assert Discriminator.from_state_dict(load_file(tmp_path / "discriminator.safetensors")).top == 2
+
+
+def test_a_run_that_continues_published_weights_keeps_their_record_and_early_generators(gan_run, tmp_path):
+    weights, run = tmp_path / "weights", tmp_path / "run"
+    first = publish_gan(gan_run, weights, lambda path: {"fsd": 2.0})
+    assert first == recorded("gan", weights) and first["continues"] is None
+    run.mkdir()
+    for name in ("generator.safetensors", "discriminator.safetensors"):
+        (run / name).write_bytes((gan_run / name).read_bytes())
+    history = json.loads((gan_run / "history.json").read_text()) | {"continues": first}
+    (run / "history.json").write_text(json.dumps(history))
+    save_file({"x": torch.zeros(1)}, weights / "early-9k.safetensors")
+    second = publish_gan(run, weights, lambda path: {"fsd": 1.0})
+    assert second["continues"] == first and second["command"].endswith("--from-published")
+    assert second["files"]["early-1k.safetensors"] == first["files"]["early-1k.safetensors"]
+    assert not (weights / "early-9k.safetensors").exists()
 
 
 def test_a_run_with_the_whole_discriminator_is_cut(gan_run, tmp_path):

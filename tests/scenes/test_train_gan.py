@@ -77,6 +77,22 @@ def test_training_starts_from_published_weights(tmp_path):
     assert not same(again.g.export(2), first.g.export(2))
 
 
+def test_a_continued_run_counts_on_and_says_what_it_continues(tmp_path):
+    first = training(tmp_path / "first", minutes=0.0)
+    first.seen = 2000
+    first.save()
+    files = tuple(tmp_path / "first" / f"{name}.safetensors" for name in ("generator", "discriminator"))
+    earlier = {"images": 7000, "minutes": 90.0, "files": {}}
+    settings = GanSettings(**TINY | {"minutes": 0.0})
+    made = {"log": lambda line: None, "sizes": SIZES}
+    run = GanTraining(tmp_path / "on", settings, published=files, continues=earlier, **made)
+    assert run.seen == 7000 and 90 <= run._minutes() < 91
+    steps(run, 1).save()
+    resumed = GanTraining(tmp_path / "on", settings, published=files, continues={"images": 1, "minutes": 0}, **made)
+    assert resumed.continues == earlier and resumed.seen == 7004
+    assert json.loads((tmp_path / "on" / "history.json").read_text())["continues"] == earlier
+
+
 @pytest.mark.parametrize(
     ("seen", "expected"), [(0, (1, 1.0)), (999, (1, 1.0)), (1000, (2, 0.0)), (1500, (2, 0.5)), (9000, (2, 1.0))]
 )

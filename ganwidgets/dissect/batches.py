@@ -1,0 +1,168 @@
+"""A generator's images by the batch, with all that a dissection counts: one forward pass and one segmentation each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer, UInt8
+from torch import Tensor
+
+from ganwidgets.dissect.gallery import thumbnail_stride
+from ganwidgets.dissect.options import Options
+from ganwidgets.dissect.run_state import joined, part_of
+from ganwidgets.models.generator import Generator
+from ganwidgets.nn.images import to_uint8
+from ganwidgets.nn.stats import State
+from ganwidgets.segment.protocol import Segmenter, check_segmenter_attributes, validate_segmentation
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What is counted of a batch of images.
+
+    Attributes:
+        first: number of the first image.
+        acts: activations by layer.
+        seg: concepts on the grid, its places in one row; no concept stands twice at a place.
+        concepts: pixels of each concept in each image.
+    """
+
+    first: int
+    acts: dict[str, Float[Tensor, "batch unit height width"]]
+    seg: Integer[Tensor, "batch slot place"]
+    concepts: Integer[Tensor, "batch concept"]
+
+    def __len__(self) -> int:
+        return len(self.seg)
+
+    def state(self) -> State:
+        """Everything, as tensors."""
+        acts = {f"acts.{number}": acts for number, acts in enumerate(self.acts.values())}
+        return {"first": torch.tensor(self.first), "seg": self.seg, "concepts": self.concepts.contiguous()} | acts
+
+    @classmethod
+    def from_state(cls, state: State, layers: Sequence[str]) -> "Batch":
+        """The batch whose `state` this was."""
+        acts = {name: state[f"acts.{number}"] for number, name in enumerate(layers)}
+        return cls(int(state["first"]), acts, state["seg"], state["concepts"])
+
+
+class Pictures(NamedTuple):
+    """What is shown of a batch of images: thumbnails, and segmentations of the same size."""
+
+    images: UInt8[np.ndarray, "batch height width rgb"]
+    segs: Integer[np.ndarray, "batch slot height width"]
+
+
+class Batches:
+    """Makes batches of a generator's images.
+
+    Args:
+        network: the generator.
+        segmenter: names the pixels of its images.
+        options: of the dissection.
+
+    Attributes:
+        grid: (height, width) at which units and concepts are compared.
+        category_of: number of each concept's category.
+        notes: what had to be done differently.
+
+    Raises:
+        ValueError: no such layer, or one without maps.
+    """
+
+    def __init__(self, network: Generator, segmenter: Segmenter, options: Options) -> None:
+        check_segmenter_attributes(segmenter)
+        check_layers(network, options.layers)
+        self.network, self.segmenter, self.options = network, segmenter, options
+        self.notes: list[str] = []
+        names = list(dict.fromkeys(segmenter.categories))
+        self.category_of = torch.tensor([names.index(c) for c in segmenter.categories], device=network.device)
+        sides = network.image_shape[1:]
+        stride = max(1, -(-max(sides) // options.grid))
+        self.grid = tuple(-(-side // stride) for side in sides)
+        # Pixels at the centres of the grid's cells, which is where maps are upsampled to.
+        self._places = [
+            ((torch.arange(new, device=network.device) + 0.5) * (side / new)).long()
+            for side, new in zip(sides, self.grid, strict=True)
+        ]
+
+    def latents(self, seed: int) -> Tensor:
+        """All latents of a sample.
+
+        Raises:
+            ValueError: the generator's own sampler gives another number of them.
+        """
+        n = self.options.n
+        z = self.network.sample_z(n, seed, self.options.truncation)
+        if len(z) != n:
+            raise ValueError(f"`n` must be at most {len(z)}, the latents that `sampler` of the generator gave; got {n}")
+        return z
+
+    @torch.no_grad()
+    def of(self, z: Tensor, first: int) -> tuple[Batch, Pictures]:
+        """The batch of these latents, the first of which is that of image `first`."""
+        images, acts = self._forward(z)
+        seg = validate_segmentation(self.segmenter(images), images, self.segmenter)
+        on_grid = seg if tuple(seg.shape[2:]) == self.grid else seg[:, :, self._places[0][:, None], self._places[1]]
+        on_grid = without_repeats(on_grid.flatten(2)).contiguous()
+        batch = Batch(first, acts, on_grid, concept_pixels(on_grid, len(self.segmenter.concepts)))
+        stride = thumbnail_stride(*images.shape[2:])
+        segs = seg[..., ::stride, ::stride].to(torch.int16 if len(self.segmenter.concepts) > 255 else torch.uint8)
+        return batch, Pictures(to_uint8(images[..., ::stride, ::stride]), segs.cpu().numpy())
+
+    def _forward(self, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """One forward pass; in halves, and those in halves, when memory runs out."""
+        try:
+            return self.network.read(z, list(self.options.layers))
+        except (torch.OutOfMemoryError, MemoryError):
+            if len(z) == 1:
+                raise
+        half = (len(z) + 1) // 2
+        note = f"memory ran out at {len(z)} images in one forward pass; they were done {half} at a time"
+        if note not in self.notes:
+            self.notes.append(note)
+        parts = [self._forward(z[:half]), self._forward(z[half:])]
+        acts = {name: torch.cat([part[1][name] for part in parts]) for name in self.options.layers}
+        return torch.cat([part[0] for part in parts]), acts
+
+
+def check_layers(network: Generator, layers: Sequence[str]) -> None:
+    """Refuse layers that have no maps; unknown names raise in the network, with what was probably meant."""
+    for name in layers:
+        info = network.layer_info(name)
+        if not info.is_map:
+            usable = [n for n, other in network.layers.items() if other.is_map]
+            raise ValueError(
+                f"`layer` must give maps (batch unit height width), but {name!r} gives {('batch', *info.shape)}; "
+                f"layers with maps are {usable}"
+            )
+
+
+def without_repeats(seg: Integer[Tensor, "batch slot place"]) -> Integer[Tensor, "batch slot place"]:
+    """A place that carries the same concept in two slots keeps it in the first one only."""
+    slots = list(seg.unbind(1))
+    for later in range(1, len(slots)):
+        for earlier in slots[:later]:
+            slots[later] = torch.where(slots[later] == earlier, torch.zeros_like(earlier), slots[later])
+    return torch.stack(slots, 1)
+
+
+def concept_pixels(seg: Integer[Tensor, "batch slot place"], n_concepts: int) -> Integer[Tensor, "batch concept"]:
+    """Pixels of each concept in each image."""
+    batch, width = len(seg), n_concepts + 1
+    code = seg.long() + (torch.arange(batch, device=seg.device) * width)[:, None, None]
+    return torch.bincount(code.flatten(), minlength=batch * width).view(batch, width)[:, 1:]
+
+
+def batches_state(batches: Sequence[Batch]) -> State:
+    """Several batches as tensors."""
+    return joined({str(number): batch.state() for number, batch in enumerate(batches)})
+
+
+def batches_from_state(state: State, layers: Sequence[str]) -> list[Batch]:
+    """The batches whose state this was."""
+    numbers = sorted({int(name.split(".")[0]) for name in state})
+    return [Batch.from_state(part_of(state, str(number)), layers) for number in numbers]
