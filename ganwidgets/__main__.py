@@ -1,4 +1,4 @@
-"""The command line: `ganwidgets demo`, `ganwidgets doctor`, `ganwidgets dissect`.
+"""The command line: `ganwidgets demo`, `ganwidgets doctor`, `ganwidgets layers`, `ganwidgets dissect`.
 
 Results go to standard output, progress and complaints to standard error. Bad input ends with exit code 2 and one
 sentence; a second look at the library's traceback is one variable away (GANWIDGETS_DEBUG=1). Names given here are
@@ -6,7 +6,6 @@ only ever looked up or opened as files: nothing is imported or evaluated because
 """
 
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,9 +19,40 @@ from rich.console import Console
 from rich.markup import escape
 
 from ganwidgets import __version__
+from ganwidgets.interrupts import between_batches
+
+
+class _Sentences(typer.core.TyperGroup):
+    """Says what is wrong with a command line in one sentence, as everything else here is said."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except Exception as error:
+            if not standalone_mode or not hasattr(error, "format_message"):
+                raise
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()
+            else:
+                _complain(f"{error.format_message().rstrip('.')}. See {_command(error)} --help.")
+            sys.exit(error.exit_code)
+        if standalone_mode:
+            sys.exit(code or 0)
+        return code
+
+
+def _command(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "ganwidgets"
+
+
+def _complain(sentence: object) -> None:
+    _stderr.print(f"[bold red]ganwidgets:[/] {escape(' '.join(str(sentence).split()))}", soft_wrap=True)
+
 
 app = typer.Typer(
     name="ganwidgets",
+    cls=_Sentences,
     help="See, test and change what a generative network knows.\n\n"
     "Start with [bold]ganwidgets demo[/bold]: it dissects the bundled generator and writes a page to explore. "
     "In a notebook the same is [bold]import ganwidgets as gw; gw.dissect.panel(gw.load('scenes'))[/bold].",
@@ -34,7 +64,7 @@ app = typer.Typer(
 )
 _stderr = Console(stderr=True, highlight=False)
 
-Seed = Annotated[int, typer.Option(help="Which latents: image i is the same for every N.", min=0, max=2**32 - 1)]
+Seed = Annotated[int, typer.Option(help="Which latents: image i is the same for every N.", min=0)]
 
 
 class Rule(StrEnum):
@@ -108,12 +138,17 @@ def dissect(
     checkpoint: Annotated[
         str,
         typer.Argument(
-            help="'scenes', 'scenes@NAME' (early in training), 'faces', or a weights file.", show_default=False
+            help="'scenes', 'scenes@NAME' (earlier in its training), 'faces', or a weights file.", show_default=False
         ),
     ],
     out: Annotated[Path, typer.Option(help="The report to write, one HTML file.", show_default=False)],
     layer: Annotated[
-        list[str] | None, typer.Option(help="Layer to dissect; may be given more than once. [default: see docs]")
+        list[str] | None,
+        typer.Option(
+            help="Layer to dissect; may be given more than once. By default the middle one of those with maps; "
+            "[bold]ganwidgets layers[/] lists them.",
+            show_default=False,
+        ),
     ] = None,
     segmenter: Annotated[str, typer.Option(help="Name of the segmenter that names the pixels.")] = "scenes",
     n: Annotated[int, typer.Option(help="How many images to generate and segment.", min=1)] = 1000,
@@ -122,7 +157,7 @@ def dissect(
         Rule, typer.Option(help="How units are labelled; docs/dissect.md compares them.")
     ] = Rule.top_fraction,
     top_fraction: Annotated[
-        float, typer.Option(help="Share of pixels counted as active (rule top_fraction).", min=1e-6, max=0.5)
+        float, typer.Option(help="Share of pixels counted as active, below 0.5 (rule top_fraction).")
     ] = 0.01,
     truncation: Annotated[
         float | None, typer.Option(help="Draw latents from the normal distribution cut at ± this value.")
@@ -141,6 +176,8 @@ def dissect(
         _check_folder(out, "--out")
         if save is not None:
             _check_folder(save, "--save")
+            if save.resolve() == out.resolve():
+                raise ValueError(f"`--save` must be another file than `--out`, got {save} for both.")
         options = {"n": n, "seed": seed, "rule": rule.value, "top_fraction": top_fraction, "truncation": truncation}
         dissection = _run(checkpoint, segmenter, layers=layer, **options)
         if save is not None and dissection is not None:
@@ -156,6 +193,21 @@ def dissect(
         dissection.to_html(out)
         print(summary(dissection))
         print("\n".join(f"Written: {path}" for path in (out, save) if path is not None))
+
+
+@app.command(epilog="Example:  ganwidgets layers scenes")
+def layers(
+    checkpoint: Annotated[str, typer.Argument(help="As for dissect.", show_default=False)],
+) -> None:
+    """List the layers of a generator that can be dissected: name, units, height x width of their maps."""
+    with _one_sentence():
+        from ganwidgets import dissect, models
+
+        network = models.load(checkpoint)
+        chosen = dissect.default_layer(network)
+        for name in network.map_layers:
+            units, height, width = network.layers[name].shape
+            print(f"{name:<24}{units:>6}{height:>8} x {width}{'   default' if name == chosen else ''}")
 
 
 def summary(dissection: Any) -> str:
@@ -189,7 +241,7 @@ def _run(checkpoint: str, segmenter: str, *, layers: list[str] | None, **options
     network = models.load(checkpoint)
     names = tuple(layers) if layers else (dissect.default_layer(network),)
     work = dissect.DissectionRun(network, segment.load(segmenter), dissect.Options(layers=names, **options))
-    with _progress(work.total) as advance, _stop_between_batches() as stopped:
+    with _progress(work.total) as advance, between_batches() as stopped:
         for done in work.steps():
             advance(done)
             if stopped():
@@ -213,7 +265,7 @@ def _one_sentence() -> Iterator[None]:
                 raise
             if isinstance(error, OSError) and error.strerror:
                 error = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-            _stderr.print(f"[bold red]ganwidgets:[/] {escape(' '.join(str(error).split()))}", soft_wrap=True)
+            _complain(error)
             raise typer.Exit(2) from None
 
 
@@ -237,22 +289,6 @@ def _progress(n: int) -> Iterator[Any]:
     with Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal) as bar:
         task = bar.add_task("images", total=n)
         yield lambda done: bar.update(task, completed=done)
-
-
-@contextmanager
-def _stop_between_batches() -> Iterator[Any]:
-    """Let the first Ctrl-C finish the batch at work, so that the counts stay whole; the second one interrupts."""
-    asked = []
-
-    def ask(number: int, frame: object) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _notebook_hint() -> str:

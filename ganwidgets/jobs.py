@@ -99,7 +99,7 @@ class Controller(HasTraits):
         """
         end = float("inf") if timeout is None else time.monotonic() + timeout
         try:
-            while jobs := list(self._jobs.values()):
+            while jobs := self._running():
                 # In slices: Windows delivers an interrupt between two waits only.
                 futures.wait([jobs[0].ended], timeout=min(0.1, max(0.0, end - time.monotonic())))
                 if time.monotonic() > end:
@@ -109,6 +109,10 @@ class Controller(HasTraits):
             self.cancel()
             futures.wait([job.ended for job in jobs])
             raise
+
+    def _running(self) -> list[Job]:
+        with lock:  # a job that has just ended still has to say so
+            return list(self._jobs.values())
 
     def close(self) -> None:
         """Cancel, let go of every observer and refuse further work. Subclasses also drop their tensors."""

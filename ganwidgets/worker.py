@@ -10,16 +10,17 @@ Torch is never imported, only looked at: if somebody else did, gradients are off
 import atexit
 import contextvars
 import inspect
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, runtime_checkable
+
+from ganwidgets.interrupts import between_batches
 
 PROGRESS_INTERVAL = 0.1  # [s] between two progress updates
 
@@ -249,33 +250,11 @@ def run_here(job: Job) -> None:
     """Run a job in the calling thread; an interrupt cancels it after the current batch and is then raised again."""
     if not worker.is_current_thread:
         job.wait_for_turn()
-    with _interrupt_cancels(job) as interrupted:
+    with between_batches(then=lambda: job.stop("cancelled")) as interrupted:
         while not job.step():
             pass
-    if interrupted:
+    if interrupted():
         raise KeyboardInterrupt
-
-
-@contextmanager
-def _interrupt_cancels(job: Job) -> Iterator[list[int]]:
-    """Turn the first SIGINT into a cancel, so that no batch is torn apart; the second interrupts at once."""
-    interrupted: list[int] = []
-    previous = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or previous is None:
-        yield interrupted
-        return
-
-    def on_interrupt(number: int, frame: Any) -> None:
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted.append(number)
-        job.stop("cancelled")
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _gradients_off() -> AbstractContextManager[Any]:

@@ -151,6 +151,27 @@ def test_ctrl_c_before_the_first_result_says_so(tmp_path, monkeypatch):
     assert result.exit_code == 130 and "too few" in result.stderr and not list(tmp_path.iterdir())
 
 
+def test_layers_are_listed_with_the_default_one():
+    shown = invoke("layers", "scenes").stdout.splitlines()
+    assert [line.split()[:4] for line in shown if "default" in line] == [["layer6", "64", "16", "x"]]
+    assert "layer5" in [line.split()[0] for line in shown]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("dissect", "scenes"), "Missing option '--out'. See ganwidgets dissect --help."),
+        (("demo", "--n", 0), "See ganwidgets demo --help."),
+        (("disect",), "No such command 'disect'"),
+        (("dissect", "scenes", "--out", "x", "--save", "x"), "`--save` must be another file than `--out`"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_is_one_sentence(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sentence in complaint(*arguments)
+    assert not list(tmp_path.iterdir())
+
+
 def test_demo_writes_a_page(tmp_path):
     result = invoke("demo", "--n", 64, "--out", tmp_path / "demo.html")
     assert result.exit_code == 0, result.stderr

@@ -519,3 +519,20 @@ def test_a_thousand_requests_from_several_threads_end_on_the_newest(counter):
     last = counter.submit(lambda progress: "last", counter.show, interactive=True)
     last.ended.result(5)
     assert counter.shown[-1] == "last" and counter.status == "done" and last.after is None
+
+
+def test_wait_comes_back_when_the_outcome_stands_and_not_before(counter, monkeypatch):
+    from ganwidgets import jobs
+
+    told = threading.Event()
+
+    def slowly(error):
+        told.set()
+        time.sleep(0.3)
+        return ["traceback"]
+
+    monkeypatch.setattr(jobs.traceback, "format_exception", slowly)
+    counter.submit(lambda progress: 1 / 0, counter.show)
+    assert told.wait(5)
+    counter.wait(5.0)
+    assert counter.status == "failed" and "ZeroDivisionError" in counter.error

@@ -9,7 +9,7 @@ NAMES = {
     "": "TorchGenerator ablate compose dissect load models nn results scenes segment set_units testing ui zero_units",
     ".ablate": "AblateController Ablation EffectResult UnitEffectsController "
     "ablation_effect concept_pixels unit_effects",
-    ".dissect": "DissectionRun Options RunState compare load panel run",
+    ".dissect": "DissectionRun Options RunState compare load panel run stopped",
     ".ui": "CodeSnippet Component Controls Histogram ImageGrid LayerPicker Layout RunBar UnitGrid column page row",
 }
 

@@ -103,9 +103,16 @@ class Batches:
 
     @torch.no_grad()
     def of(self, z: Tensor, first: int) -> tuple[Batch, Pictures]:
-        """The batch of these latents, the first of which is that of image `first`."""
+        """The batch of these latents, the first of which is that of image `first`.
+
+        Raises:
+            ValueError: an image or activation that is not finite, or a segmentation that is not usable.
+            TypeError: the segmenter's answer is not a tensor of whole numbers.
+        """
         images, acts = self._forward(z)
-        seg = validate_segmentation(self.segmenter(images), images, self.segmenter)
+        for name, maps in acts.items():
+            check_finite(name, maps)
+        seg = self._segment(images)
         on_grid = seg if tuple(seg.shape[2:]) == self.grid else seg[:, :, self._places[0][:, None], self._places[1]]
         on_grid = without_repeats(on_grid.flatten(2)).contiguous()
         batch = Batch(first, acts, on_grid, concept_pixels(on_grid, len(self.segmenter.concepts)))
@@ -117,16 +124,44 @@ class Batches:
         """One forward pass; in halves, and those in halves, when memory runs out."""
         try:
             return self.network.read(z, list(self.options.layers))
-        except (torch.OutOfMemoryError, MemoryError):
-            if len(z) == 1:
+        except (RuntimeError, MemoryError) as error:
+            if len(z) == 1 or not memory_ran_out(error):
                 raise
-        half = (len(z) + 1) // 2
-        note = f"memory ran out at {len(z)} images in one forward pass; they were done {half} at a time"
-        if note not in self.notes:
-            self.notes.append(note)
-        parts = [self._forward(z[:half]), self._forward(z[half:])]
+        parts = [self._forward(half) for half in self._halves(z, "forward pass")]
         acts = {name: torch.cat([part[1][name] for part in parts]) for name in self.options.layers}
         return torch.cat([part[0] for part in parts]), acts
+
+    def _segment(self, images: Tensor) -> Tensor:
+        """One segmentation; in halves, and those in halves, when memory runs out."""
+        try:
+            return validate_segmentation(self.segmenter(images), images, self.segmenter)
+        except (RuntimeError, MemoryError) as error:
+            if len(images) == 1 or not memory_ran_out(error):
+                raise
+        return torch.cat([self._segment(half) for half in self._halves(images, "segmentation")])
+
+    def _halves(self, whole: Tensor, what: str) -> tuple[Tensor, Tensor]:
+        half = (len(whole) + 1) // 2
+        note = f"memory ran out at {len(whole)} images in one {what}; they were done {half} at a time"
+        if note not in self.notes:
+            self.notes.append(note)
+        return whole[:half], whole[half:]
+
+
+def memory_ran_out(error: Exception) -> bool:
+    """Whether this is what torch or Python raises when memory runs out; torch has no class of its own for a CPU's."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+def check_finite(layer: str, acts: Float[Tensor, "batch unit height width"]) -> None:
+    """Refuse activations that are NaN or infinite: no share of pixels lies above a threshold among them."""
+    if not bool(acts.sum().isfinite()):  # quick, but large values may overflow
+        bad = ~acts.isfinite().flatten(2).all(2)  # (image unit)
+        if bad.any():
+            raise ValueError(
+                f"`layer` {layer!r} must give finite activations, but {int(bad.any(0).sum())} of its {bad.shape[1]} "
+                f"units gave NaN or infinity in {int(bad.any(1).sum())} of {len(bad)} images"
+            )
 
 
 def check_layers(network: Generator, layers: Sequence[str]) -> None:

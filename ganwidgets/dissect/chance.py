@@ -5,6 +5,7 @@ region is seen well enough on every second or fourth row and column; it moves on
 left out and maps that were upsampled are not always seen at the same distance from their samples.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Int, Integer
 from torch import Tensor
@@ -33,24 +34,37 @@ class Deranged:
     ) -> None:
         self.width = n_concepts + 1
         self._kept, self._number_of = lattice
-        self._shifts = shifts(derangements, len(seg), turn)
+        self._shifts, self._batch = shifts(derangements, len(seg), turn), len(seg)
         # Every slot twice, one after the other, so that "so many images further on" is a shift of the whole.
         self._slots = [slot[:, self._kept].long().repeat(2, 1).flatten() for slot in seg.unbind(1)]
 
     def count(
         self, image: Int[Tensor, " pixel"], unit: Int[Tensor, " pixel"], place: Int[Tensor, " pixel"], units: int
-    ) -> tuple[Int[Tensor, "derangement unit label"], Int[Tensor, " unit"]]:
+    ) -> tuple[Int[Tensor, "derangement unit label"], Int[Tensor, "batch unit"]]:
         """How often active pixels meet each concept (label 0: nothing) in each derangement, and how many there are."""
         number = self._number_of.index_select(0, place)
         on_lattice = flat_nonzero(number >= 0)
-        unit, row = unit.index_select(0, on_lattice), image.index_select(0, on_lattice) * len(self._kept)
-        row += number.index_select(0, on_lattice)
+        unit, image = unit.index_select(0, on_lattice), image.index_select(0, on_lattice)
+        row = image * len(self._kept) + number.index_select(0, on_lattice)
         start, size = unit * self.width, units * self.width
         met = torch.empty(len(self._shifts), size, dtype=torch.int64, device=row.device)
         for derangement, shift in enumerate(self._shifts):
             labels = [slot[shift * len(self._kept) :].index_select(0, row) for slot in self._slots]
             met[derangement] = sum(torch.bincount(label.add_(start), minlength=size) for label in labels)
-        return met.view(-1, units, self.width), torch.bincount(unit, minlength=units)
+        area = torch.bincount(image * units + unit, minlength=self._batch * units).view(self._batch, units)
+        return met.view(-1, units, self.width), area
+
+    def in_category(
+        self, area: Int[Tensor, "batch unit"], present: Int[Tensor, "batch category"]
+    ) -> Int[Tensor, "derangement unit category"]:
+        """Active pixels that meet an image which holds the category, in each derangement.
+
+        Args:
+            area: active pixels of each image, from `count`.
+            present: whether an image holds any concept of the category, 0 or 1.
+        """
+        area = area.double().T  # whole numbers far below 2**53: the products are exact
+        return torch.stack([(area @ present.roll(-shift, 0).double()).long() for shift in self._shifts])
 
 
 def lattice(
@@ -71,8 +85,19 @@ def lattice(
 def shifts(derangements: int, batch: int, turn: int) -> list[int]:
     """By how many images segmentations move on in each derangement of a batch.
 
-    In small batches there are fewer ways than derangements; those that share one in this batch (`turn` counts batches)
-    part in the next.
+    In small batches there are fewer ways than derangements, and several take the same one; which do is drawn anew for
+    every batch (`turn` counts them), so that over many batches no two derangements are the same.
     """
     ways = batch - 1
-    return [1 + (number + turn * (number // ways)) % ways for number in range(derangements)]
+    if derangements <= ways:
+        return list(range(1, derangements + 1))
+    random = np.random.RandomState(turn % 2**32)
+    drawn = np.concatenate([random.permutation(ways) for _ in range(-(-derangements // ways))])
+    return (1 + drawn[:derangements]).tolist()
+
+
+def different(derangements: int, batch: int, n: int) -> int:
+    """How many of the derangements of `n` images differ from each other in some batch."""
+    sizes = [batch] * (n // batch) + [n % batch] * (n % batch > 1)
+    told_apart = [shifts(derangements, size, turn) for turn, size in enumerate(sizes[:32]) if size > 1]
+    return len(set(zip(*told_apart, strict=True)))

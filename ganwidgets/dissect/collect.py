@@ -62,6 +62,7 @@ class LayerCounts:
             shapes |= {
                 "chance_joint": (options.derangements, units, self.n_concepts + 1),
                 "chance_area": (units,),
+                "chance_category": (options.derangements, units, self.n_categories),
                 "drawn_joint": (draws, units, self.n_concepts + 1),
                 "drawn_area": (draws, units),
                 "drawn_concept": (draws, self.n_concepts),
@@ -102,7 +103,8 @@ class LayerCounts:
                 self._add_draws(area, joint, batch.concepts[part], weights[:, part])
             if deranged is not None:
                 met, area = deranged.count(found.image + first, found.unit, found.place, units)
-                self.counts.add(chance_joint=met, chance_area=area)
+                in_category = deranged.in_category(area, present)
+                self.counts.add(chance_joint=met, chance_area=area.sum(0), chance_category=in_category)
 
     def _deranged(self, batch: Batch) -> Deranged:
         turn = batch.first // self.options.batch
@@ -156,6 +158,14 @@ class LayerCounts:
             drawn_joint=drawn_joint.long().view(len(weights), *joint.shape[1:]),
             drawn_concept=(weights @ concepts.double()).long(),
         )
+
+    def unreached(self) -> int:
+        """Units whose threshold should lie below their bins: the first images were more active than all together."""
+        if self.options.rule != "top_fraction":
+            return 0
+        wanted = self.options.top_fraction * int(self.counts["pixels"])
+        thin = self.histogram.alone.sum(1) < 0.95 * wanted
+        return int((thin & (self.lowest < self.histogram.edges.origin)).sum())
 
     def merge(self, other: "LayerCounts") -> None:
         """Add what another counted, of other images under the same calibration.

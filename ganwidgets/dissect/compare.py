@@ -29,10 +29,16 @@ def compare(a: Dissection, b: Dissection, layer_a: str | None = None, layer_b: s
         alive = result.iou[result.status == "ok"]
         best = alive.max(0) if len(alive) else result.iou[:0].sum(0)
         table = {"category": dissection.categories, "units": result.labelled_units, "best_iou": best}
-        sides.append(pandas.DataFrame(table, index=pandas.Index(dissection.concepts, name="concept")))
-    both = sides[0].join(sides[1], how="outer", lsuffix="_a", rsuffix="_b", sort=False)
-    both.insert(0, "category", both.pop("category_a").fillna(both.pop("category_b")))
-    both.insert(3, "difference", both.pop("units_b"))
-    both.insert(2, "units_b", both["difference"])
-    both["difference"] = both["units_b"] - both["units_a"]
-    return both[["category", "units_a", "units_b", "difference", "best_iou_a", "best_iou_b"]]
+        sides.append(pandas.DataFrame(table, index=list(dissection.concepts)))
+    concepts = pandas.Index(dict.fromkeys([*a.concepts, *b.concepts]), name="concept")
+    one, other = (side.reindex(concepts) for side in sides)
+    return pandas.DataFrame(
+        {
+            "category": one["category"].fillna(other["category"]),
+            "units_a": one["units"],
+            "units_b": other["units"],
+            "difference": other["units"] - one["units"],
+            "best_iou_a": one["best_iou"],
+            "best_iou_b": other["best_iou"],
+        }
+    )

@@ -9,6 +9,7 @@ from torch import Tensor
 from ganwidgets.dissect.collect import LayerCounts
 from ganwidgets.dissect.gallery import Gallery
 from ganwidgets.dissect.iou import information_quality_ratio, intersection_over_union
+from ganwidgets.dissect.search import quality
 from ganwidgets.results.dissection import DEAD, OK, SATURATED, LayerResult
 
 
@@ -48,11 +49,7 @@ def conclude(
     areas = exactly or areas_of(counts)
     concept_area = counts.counts["concept"].double()
     iou = intersection_over_union(areas.intersection, areas.compared, concept_area)
-    iqr = None
-    if options.rule == "iqr":
-        seen = counts.counts["category"][counts.category_of].double().clamp(min=1)  # pixels of images with the category
-        shares = (areas.intersection / seen, areas.compared / seen, (concept_area / seen).expand_as(iou))
-        iqr = information_quality_ratio(*shares)
+    iqr = _iqr(counts, areas.intersection, areas.compared) if options.rule == "iqr" else None
     status = _status(counts, areas.unit)
     alive = torch.from_numpy(status == OK).to(iou.device)
     concept = iou.argmax(1) if counts.calibration.concept is None else counts.calibration.concept
@@ -62,10 +59,10 @@ def conclude(
         labelled &= iqr.gather(1, concept[:, None]).squeeze(1) > options.least_iqr
     chance, chance_units = _chance(counts, areas, concept_area)
     per_concept = torch.bincount(concept[labelled], minlength=counts.n_concepts)
-    concept_numbers = torch.where(alive, concept, -1).cpu().numpy()
+    concept_numbers = torch.where(alive & (label_iou > 0), concept, -1).cpu().numpy()
     pictures = {f"top_{k}": getattr(gallery.top, k).cpu().numpy() for k in ("index", "value", "maps")}
     pictures |= {f"counter_{k}": v for k, v in gallery.counterexamples(concept_numbers).items()}
-    pictures = {k: v.astype(np.float16) if k.endswith("maps") else v for k, v in pictures.items()}
+    pictures = {k: _compact(v) if k.endswith("maps") else v for k, v in pictures.items()}
     return LayerResult(
         name=name,
         shape=tuple(shape),
@@ -87,11 +84,25 @@ def conclude(
     )
 
 
+def _compact(maps: np.ndarray) -> np.ndarray:
+    """Maps of units in half precision, unless a unit's values are too large or too small for that."""
+    highest = np.maximum(maps.max((1, 2, 3)), -maps.min((1, 2, 3)))
+    fits = (highest == 0) | ((highest > 1e-4) & (highest < np.finfo(np.float16).max))
+    return maps.astype(np.float16) if fits.all() else maps
+
+
 def _status(counts: LayerCounts, area: Tensor) -> np.ndarray:
     constant = (counts.highest == counts.lowest).cpu().numpy()
     low = (counts.highest <= 0).cpu().numpy()
     stuck = (area == 0).cpu().numpy()
     return np.select([constant & low, constant | stuck], [DEAD, SATURATED], OK)
+
+
+def _iqr(counts: LayerCounts, intersection: Tensor, compared: Tensor) -> Tensor:
+    """Information quality ratio of units and concepts, over the images that hold the concept's category."""
+    seen = counts.counts["category"][counts.category_of].double().clamp(min=1)  # pixels of these images
+    share = (counts.counts["concept"].double() / seen).expand_as(intersection)
+    return information_quality_ratio(intersection / seen, compared / seen, share)
 
 
 def _chance(counts: LayerCounts, areas: Areas, concept_area: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -103,15 +114,34 @@ def _chance(counts: LayerCounts, areas: Areas, concept_area: Tensor) -> tuple[np
     options, units = counts.options, len(counts.lowest)
     if not options.chance or int(counts.counts["chance_area"].sum()) == 0:
         return np.full(units, np.nan), np.full(counts.n_concepts, np.nan)
-    met = counts.counts["chance_joint"][..., 1:].double()
-    rate = met / counts.counts["chance_area"].double().clamp(min=1)[:, None]
-    iou = intersection_over_union(rate * areas.compared, areas.compared.expand_as(rate), concept_area)
-    best, which = iou.max(2)  # (derangement unit)
-    labelled = best > options.least_iou
+    scale = (areas.unit / counts.counts["chance_area"].double().clamp(min=1))[:, None]
+    joint = counts.counts["chance_joint"][..., 1:].double() * scale  # (derangement unit concept)
+    compared = areas.unit[:, None].double().expand_as(joint)
+    if counts.n_categories:
+        compared = counts.counts["chance_category"][..., counts.category_of].double() * scale
+    iou = intersection_over_union(joint, compared, concept_area)
+    which, labelled = _chance_labels(counts, joint, compared, iou)
     tally = torch.bincount(which[labelled], minlength=counts.n_concepts).double() / options.derangements
-    level = torch.quantile(best, 0.95, dim=0)
+    level = torch.quantile(iou.amax(2), 0.95, dim=0)
     missed = (counts.counts["chance_area"] == 0) & (areas.unit > 0)  # active, but never on the lattice
     return torch.where(missed, torch.nan, level).float().cpu().numpy(), tally.cpu().numpy()
+
+
+def _chance_labels(counts: LayerCounts, joint: Tensor, compared: Tensor, iou: Tensor) -> tuple[Tensor, Tensor]:
+    """Which concept the rule would name in each derangement (derangement unit), and whether it would label the unit.
+
+    Under the rule "iqr" the threshold is the one found with the true segmentations.
+    """
+    options = counts.options
+    if options.rule != "iqr":
+        best, which = iou.max(2)
+        return which, best > options.least_iou
+    pixels, seen = int(counts.counts["pixels"]), counts.counts["category"][counts.category_of].double().clamp(min=1)
+    share = counts.counts["concept"].double() / pixels
+    which = quality(joint / pixels, compared / seen, share).argmax(2, keepdim=True)
+    ratio = _iqr(counts, joint, compared).gather(2, which)
+    labelled = (ratio > options.least_iqr) & (iou.gather(2, which) > options.least_iou)
+    return which.squeeze(2), labelled.squeeze(2)
 
 
 def _interval(counts: LayerCounts, concept: Tensor, label_iou: Tensor) -> np.ndarray:

@@ -8,14 +8,15 @@ layer, so looking at another layer and coming back costs nothing.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from dataclasses import fields
+from typing import Any, NamedTuple
 
-from traitlets import Bunch, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+from traitlets import Bunch, Dict, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
 from ganwidgets.dissect import default_layer
 from ganwidgets.dissect.engine import DissectionRun
 from ganwidgets.dissect.options import RULES, Options
-from ganwidgets.jobs import finished
+from ganwidgets.jobs import Cancelled, finished, lock
 from ganwidgets.models import Generator
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.segment import Segmenter
@@ -24,6 +25,19 @@ from ganwidgets.worker import PROGRESS_INTERVAL, Job
 
 RESULT_INTERVAL = 1.0  # [s] between two looks at a running dissection, or more where concluding is slow
 SHARE = 0.1  # of the time may go into such looks
+CHOSEN = ("n", "seed", "truncation", "rule", "top_fraction")  # traits that are settings of a run
+
+
+class Stopped(NamedTuple):
+    """A run that was cancelled, replaced or failed, and can go on."""
+
+    seen: int
+    total: int
+    failed: bool
+
+
+# Settings of a result that running again repeats; `exact` is for scripts, as it forbids many images.
+_SETTINGS = {field.name for field in fields(Options)} - {"layers", "exact"}
 
 
 class DissectController(LayerSession):
@@ -43,6 +57,7 @@ class DissectController(LayerSession):
     result = Instance(Dissection, allow_none=True, read_only=True, help="Of the layer; None: not dissected yet.")
     dissected = Tuple(read_only=True, help="Layers that have a result.")
     run_layer = Unicode(read_only=True, help="Layer of the newest run; it may not be the one looked at.")
+    stopped = Dict(read_only=True, help="Layer -> `Stopped`, of the runs that `resume` can go on with.")
     n_done = Int(0, read_only=True, help="Images seen by the run that goes on, or by the last one.")
     n_total = Int(0, read_only=True, help="Images that run is to see; twice `n` under the rule 'iqr'.")
 
@@ -51,6 +66,7 @@ class DissectController(LayerSession):
         self._results: dict[str, Dissection] = {}
         self._runs: dict[str, DissectionRun] = {}
         self._selected: dict[str, tuple[int, ...]] = {}
+        self._adopted: dict[str, Any] = {}  # settings of an adopted result that are no traits
         super().__init__(network, **{"layer": default_layer(network), **traits})
 
     def run(self, *, wait: bool = False) -> Dissection | None:
@@ -68,6 +84,8 @@ class DissectController(LayerSession):
     def resume(self, *, wait: bool = False) -> Dissection | None:
         """Go on with the cancelled or failed run of the layer, or start one if there is none."""
         run = self._runs.get(self.layer)
+        if run is not None:
+            self._write(n_done=run.searched + run.done, n_total=run.total)
         return self._start(self._new_run() if run is None else lambda: run, wait)
 
     async def arun(self) -> Dissection | None:
@@ -77,7 +95,7 @@ class DissectController(LayerSession):
         return self.result
 
     def adopt(self, dissection: Dissection) -> None:
-        """Show a dissection that was made before.
+        """Show a dissection that was made before, and take over its settings: running again repeats it.
 
         Raises:
             ValueError: it has layers this network has not, or layers of another size.
@@ -89,6 +107,11 @@ class DissectController(LayerSession):
                     f"among {list(self.network.layers)}; it was made from {dissection.network!r}"
                 )
         self._results |= dict.fromkeys(dissection.layers, dissection)
+        settings = {name: value for name, value in dissection.options.items() if name in _SETTINGS}
+        for name in CHOSEN:
+            with suppress(TraitError):  # more images than a session would start on its own: shown all the same
+                setattr(self, name, settings.pop(name, getattr(self, name)))
+        self._adopted = settings
         if self.layer not in dissection.layers:
             self.layer = next(iter(dissection.layers))
         self._show_layer()
@@ -99,8 +122,9 @@ class DissectController(LayerSession):
 
     def _new_run(self) -> Callable[[], DissectionRun]:
         """How to make a run with the settings as they are now; made by the job, so that refusals become state."""
-        chosen = {name: getattr(self, name) for name in ("n", "seed", "truncation", "rule", "top_fraction")}
+        chosen = self._adopted | {name: getattr(self, name) for name in CHOSEN}
         layer = self.layer
+        self._write(n_done=0, n_total=self.n * (2 if self.rule == "iqr" else 1))
 
         def make() -> DissectionRun:
             if self.segmenter is None:
@@ -129,6 +153,7 @@ class DissectController(LayerSession):
         self, make: Callable[[], DissectionRun], layer: str, progress: Callable[[float], None]
     ) -> Iterator[dict[str, Any] | None]:
         run = make()
+        self._mark(layer, None)
         yield {"layer": layer, "seen": run.searched + run.done, "n_total": run.total}
         told = looked = time.monotonic()
         interval = 0.0  # the first result as soon as there is one
@@ -146,7 +171,8 @@ class DissectController(LayerSession):
                     yield {"layer": layer, "seen": seen}
                 else:
                     yield None
-        except Exception:  # cancelled, or failed: what there is is kept
+        except Exception as error:  # cancelled, or failed: what there is is kept
+            self._mark(layer, Stopped(run.searched + run.done, run.total, not isinstance(error, Cancelled)))
             with suppress(Exception):  # after a failure the counts may be torn; the first error is the one to tell
                 yield self._last_words(run, layer)
             raise
@@ -155,6 +181,11 @@ class DissectController(LayerSession):
             raise
         del self._runs[layer]  # done: its result says everything
         return self._last_words(run, layer)
+
+    def _mark(self, layer: str, stopped: Stopped | None) -> None:
+        with lock:
+            others = {name: one for name, one in self.stopped.items() if name != layer}
+            self._write(stopped=others if stopped is None else {**others, layer: stopped})
 
     def _last_words(self, run: DissectionRun, layer: str) -> dict[str, Any]:
         words = {"layer": layer, "seen": run.searched + run.done}

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganwidgets.dissect.batches import Batch, Batches, Pictures, batches_from_state, batches_state
 from ganwidgets.dissect.bootstrap import image_weights
 from ganwidgets.dissect.calibrate import CALIBRATION, at_levels, calibrate, first_look
+from ganwidgets.dissect.chance import different
 from ganwidgets.dissect.collect import LayerCounts
 from ganwidgets.dissect.conclude import conclude
 from ganwidgets.dissect.exact import exact_sample
@@ -38,6 +39,7 @@ class DissectionRun:
 
     Attributes:
         done: images counted so far.
+        whole: False after a failure in the middle of counting a batch; such a run can only be started again.
         grid: (height, width) at which units and concepts are compared.
         searches: by layer, the thresholds that the rule "iqr" chose.
 
@@ -51,7 +53,7 @@ class DissectionRun:
         self._batches = Batches(network, segmenter, options)
         network.sample_z(1, options.seed, options.truncation)  # refuses now what it would refuse later
         self.grid, self.category_of = self._batches.grid, self._batches.category_of
-        self.done = 0
+        self.done, self.whole = 0, True
         self.searches: dict[str, Search] = {}
         self._search = SearchSample(options, self.grid, self.category_of)
         self._counts: dict[str, LayerCounts] = {}
@@ -83,9 +85,26 @@ class DissectionRun:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about what had to be done differently."""
-        alone = self.options.chance and (self.options.batch == 1 or self.options.n == 1)
-        why = "chance levels were not measured: an image needs others in its batch whose segmentations it can meet"
-        return tuple(dict.fromkeys([*self._told, *self._batches.notes, *([why] if alone else [])]))
+        return tuple(dict.fromkeys([*self._told, *self._batches.notes, *self._about_chance(), *self._about_tails()]))
+
+    def _about_chance(self) -> Iterator[str]:
+        options = self.options
+        if options.chance and (options.batch == 1 or options.n == 1):
+            yield "chance levels were not measured: an image needs others in its batch whose segmentations it can meet"
+        elif options.chance and (k := different(options.derangements, options.batch, options.n)) < options.derangements:
+            yield (
+                f"chance levels rest on {k} different exchange{'' if k == 1 else 's'} of segmentations, not "
+                f"{options.derangements}: batches of {min(options.batch, options.n)} allow no more"
+            )
+
+    def _about_tails(self) -> Iterator[str]:
+        for name, counts in self._counts.items():
+            if not self._keeps and (k := counts.unreached()):
+                yield (
+                    f"{k} unit{'' if k == 1 else 's'} of {name!r} were so much more active in the first {CALIBRATION} "
+                    f"images than later that they are compared on less than {self.options.top_fraction:g} of the "
+                    "pixels: shuffle the latents, or use exact=True"
+                )
 
     def steps(self) -> Iterator[int]:
         """Work on from where it stands; yields images seen (of `total`) after every batch.
@@ -94,13 +113,16 @@ class DissectionRun:
             ValueError: an image is not finite, or the segmenter's answer is not usable.
             TypeError: the segmenter's answer is not a tensor of whole numbers.
         """
+        self._check_whole()
         if self.options.rule == "iqr":
             yield from self._search_steps()
         while self.done < self.options.n:
             batch, pictures = self._batches.of(self._latents[self.done : self.done + self.options.batch], self.done)
+            self.whole = False
             self._count(batch)
             self._keep(batch, pictures)
             self.done += len(batch)
+            self.whole = True
             yield self.searched + self.done
 
     def result(self) -> Dissection:
@@ -109,6 +131,7 @@ class DissectionRun:
         Raises:
             ValueError: fewer than 64 images, and not all, have been seen.
         """
+        self._check_whole()
         if not self.ready:
             raise ValueError(
                 f"`result` needs the first {min(CALIBRATION, self.options.n)} images; {self.done} were seen"
@@ -137,6 +160,7 @@ class DissectionRun:
 
     def state(self) -> RunState:
         """All that was seen, as tensors for a file and plain values for JSON; `state().save(path)` writes both."""
+        self._check_whole()
         parts = {"search": self._search.state(), "thumbnails": self._thumbnails.state()}
         parts["waiting"] = batches_state(self._waiting)
         for number, layer in enumerate(self.options.layers):
@@ -181,6 +205,10 @@ class DissectionRun:
         return self
 
     # How a batch is counted
+
+    def _check_whole(self) -> None:
+        if not self.whole:
+            raise ValueError("this run failed in the middle of counting a batch, its counts are wrong: start it again")
 
     @cached_property
     def _latents(self) -> Tensor:
@@ -238,7 +266,10 @@ class DissectionRun:
             z = self._batches.latents(self.options.seed + 1)
             while self.searched < self.options.n:
                 first = self.searched
-                self._search.add(self._batches.of(z[first : first + self.options.batch], first)[0])
+                batch, _ = self._batches.of(z[first : first + self.options.batch], first)
+                self.whole = False
+                self._search.add(batch)
+                self.whole = True
                 yield self.searched
         if not self.searches:
             self.searches = self._search.result()

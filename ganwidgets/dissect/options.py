@@ -63,6 +63,9 @@ class Options:
             raise ValueError(f"`rule` must be one of {list(RULES)}, got {self.rule!r}")
         if not (isinstance(self.top_fraction, Real) and 0 < self.top_fraction < 0.5):
             raise ValueError(f"`top_fraction` must lie between 0 and 0.5, e.g. 0.01, got {self.top_fraction!r}")
+        object.__setattr__(self, "top_fraction", float(self.top_fraction))  # numpy's numbers are no JSON
+        if isinstance(self.truncation, Real):
+            object.__setattr__(self, "truncation", float(self.truncation))
         if self.padding not in ("clamp", "zeros"):
             raise ValueError(f"`padding` must be 'clamp' or 'zeros', got {self.padding!r}")
         if not self.layers:

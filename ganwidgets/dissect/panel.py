@@ -4,6 +4,7 @@
 controllers (`dissecting`, `ablating`, `measuring`), how results become rows and sheets in `panel_views.py`.
 """
 
+import inspect
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,9 @@ from typing import Any
 from traitlets import Bunch, HasTraits, Instance, Int, Tuple, Unicode, validate
 
 from ganwidgets import cells, segment, ui
-from ganwidgets.ablate.controller import AblateController, Shown, UnitEffectsController
+from ganwidgets.ablate.controller import AblateController, UnitEffectsController
 from ganwidgets.ablate.effect import EffectResult
+from ganwidgets.dissect import panel_code as sources
 from ganwidgets.dissect import panel_effects as effects
 from ganwidgets.dissect import panel_views as views
 from ganwidgets.dissect.controller import DissectController
@@ -31,6 +33,7 @@ from ganwidgets.wiring import Wire, join, show, view_link
 
 ui.Component.lock = lock  # one lock for controllers and components, or they would wait for each other
 
+FAREWELL = "Closed, or replaced by a newer run of its cell. What you see is its last state."
 MOST_EXPORTED = 512  # units with pictures in an exported page
 TRUNCATIONS = [{"value": None, "label": "none"}, *({"value": t, "label": f"{t:g}"} for t in (2.0, 1.5, 1.0, 0.7, 0.5))]
 
@@ -54,13 +57,14 @@ def panel(
         network: a generator, or what `ganwidgets.load` makes one of.
         layer: to start with; None takes the result's, or the middle one.
         segmenter: names the pixels: an object, or a name `segment.load` knows. None takes the bundled one for the
-            bundled generators, and leaves others without.
-        result: a dissection that was made before, to look at instead of running a new one.
+            bundled generators, and leaves others without: then there are pictures and ablations, but nothing is run.
+        result: a dissection that was made before, to look at instead of running a new one; its settings become those
+            of the next run.
         n: images of a run.
         seed: of its latents.
         rule: "top_fraction" or "iqr", how units are labelled.
         top_fraction: share of pixels above a unit's threshold, for the rule of that name.
-        run: start at once, unless there is a result.
+        run: start at once, unless there is a result or no segmenter.
         key: panels of one key replace each other; by default those of one notebook cell do, when it is run again.
 
     Raises:
@@ -70,7 +74,7 @@ def panel(
     options = {"n": n, "seed": seed, "rule": rule, "top_fraction": top_fraction}
     made = Panel(network, segmenter, layer=layer, result=result, **options)
     cells.replace(made, key)
-    if run and result is None:
+    if run and result is None and made.segmenter is not None:
         made.dissecting.run()
     return made
 
@@ -93,7 +97,10 @@ class Panel(HasTraits):
 
     def __init__(self, network: Any, segmenter: Any = None, **options: Any) -> None:
         self.network = network = load(network)
-        self.segmenter = segmenter = _segmenter(network, segmenter)
+        name = sources.network_name(network)
+        segmenter = sources.segmenter_for(name) if segmenter is None else segmenter
+        self.segmenter = segmenter = None if segmenter is None else segment.load(segmenter)
+        self._names = name, None if segmenter is None else sources.segmenter_name(segmenter)
         result, layer = options.pop("result"), options.pop("layer")
         self.dissecting = DissectController(network, segmenter, **options)
         if result is not None:
@@ -114,15 +121,15 @@ class Panel(HasTraits):
         self.run_bar = ui.RunBar()
         self.settings = ui.Controls(
             fields=[
-                {"name": "n", "kind": "int", "label": "Images", "min": 1, "step": 100},
+                {"name": "n", "kind": "int", "label": "Images", "min": 1, "max": 10**7, "step": 100},
                 {"name": "rule", "kind": "choice", "label": "Label by", "options": _RULE_OPTIONS},
             ]
         )
         self.histogram = ui.Histogram(
             title="Units per concept",
             value_label="units",
-            reference_label="units by chance (segmentations of other images)",
-            message="No unit is labelled yet.",
+            reference_label=views.REFERENCE,
+            note=views.NEAR_CHANCE,
             horizontal=True,
         )
         self.grid = ui.UnitGrid()
@@ -173,13 +180,19 @@ class Panel(HasTraits):
         yield join(d, "n", self.settings, "values", key="n")
         yield join(d, "rule", self.settings, "values", key="rule")
         yield join(d, "units", self.grid, "selected", to_view=list, to_python=tuple)
-        run = ["layer", "run_layer", "status", "result", "n", "progress", "n_done", "n_total"]
-        yield show(d, run, self.run_bar, ["status", "progress", "n_done", "n_total"], views.run_state)
+        run = ["layer", "run_layer", "status", "result", "n", "progress", "n_done", "n_total", "stopped"]
+        said = ["status", "progress", "n_done", "n_total", "resumable"]
+        yield show(d, run, self.run_bar, said, views.run_state)
         yield show(d, ["remaining", "error"], self.run_bar, ["remaining", "error"], lambda *values: values)
         yield show(d, ["result", "layer"], self.histogram, "bars", views.bars)
+        yield show(d, ["result", "layer"], self.histogram, "subtitle", views.subtitle)
+        yield show(d, "result", self.histogram, "message", views.no_bars)
         yield view_link(self.layout, (self.histogram, "selected"), (self.grid, "concepts"))
         yield view_link(self.layout, (self.grid, "concepts"), (self.histogram, "selected"))
         yield show(self.painter, "error", self.grid, "error")
+        if self.segmenter is None:
+            self.run_bar.disabled = f"{views.NEEDED}: panel(network, segmenter=...)"
+            self.measure.disabled = {"measure": views.NEEDED}
         self.run_bar.on_request("run", d.run)
         self.run_bar.on_request("resume", d.resume)
         self.run_bar.on_request("cancel", d.cancel)
@@ -198,12 +211,11 @@ class Panel(HasTraits):
         yield show(a, "effect", self.losses, "bars", effects.effect_bars)
         yield show(a, "units", self.losses, "message", partial(effects.losses_message, self.segmenter))
         yield show(u, "status", self.measure, "fields", views.measure_fields)
-        yield show(
-            u, ["status", "progress"], self.run_bar, "note", lambda *_: views.note(d.result, u.status, u.progress)
-        )
-        yield show(d, "result", self.run_bar, "note", lambda result: views.note(result, u.status, u.progress))
+        yield show(u, ["status", "progress"], self.run_bar, "note", self._note)
+        yield show(d, ["result", "layer", "run_layer", "status"], self.run_bar, "note", self._note)
         yield show(u, "error", self.measure, "error")
         yield show(a, "shown", self.snippet, "code", self._code)
+        yield show(d, ["result", "layer"], self.snippet, "code", self._code)
         self.measure.on_request("press", self._press)
 
     # What travels along them
@@ -234,11 +246,14 @@ class Panel(HasTraits):
         else:
             self.measuring.run()
 
-    def _code(self, shown: Shown | None) -> str:
-        source = f"gw.load({self.network.name!r})" if _is_bundled(self.network) else ""
-        bundled = getattr(self.segmenter, "name", "") in segment.names()
-        names = f"gw.segment.load({self.segmenter.name!r})" if bundled else "" if self.segmenter is not None else None
-        return "" if shown is None else effects.code(source, names, shown)
+    def _note(self, *_: Any) -> str:
+        d, u = self.dissecting, self.measuring
+        needed = self.segmenter is None
+        return views.note(d.result, d.layer, d.run_layer, d.status, u.status, u.progress, needed)
+
+    def _code(self, *_: Any) -> str:
+        d = self.dissecting
+        return sources.code(*self._names, self.ablating.shown, d.result, d.layer)
 
     # For the person at the keyboard
 
@@ -260,8 +275,8 @@ class Panel(HasTraits):
             path: where to write; an existing file is replaced in one step.
             title: of the page.
         """
-        self.painter.paint_all(MOST_EXPORTED)
-        return write(path, page(self.layout, title=title))
+        kept = self.painter.paint_all(MOST_EXPORTED)
+        return write(path, page(self.layout, title=title, instead={self.grid: {"kept": kept}}))
 
     def close(self) -> None:
         """Stop what runs and free what it held; the view stays as it is."""
@@ -269,8 +284,9 @@ class Panel(HasTraits):
             controller.close()
         for wire in self._wires:
             wire.disconnect()
+        self.layout.farewell = FAREWELL
         for component in (*self.layout.children, self.layout):
-            component.close()
+            component.let_go()
         self.unobserve_all()
 
     @property
@@ -290,21 +306,14 @@ class Panel(HasTraits):
 _RULE_OPTIONS = [{"value": rule, "label": rule.replace("_", " ").replace("iqr", "IQR")} for rule in RULES]
 
 
-def _is_bundled(network: Any) -> bool:
-    return network.name == "scenes" or network.name.startswith("scenes@")
-
-
-def _segmenter(network: Any, segmenter: Any) -> Any:
-    if segmenter is None:
-        return segment.load("scenes") if _is_bundled(network) else None
-    return segment.load(segmenter)
-
-
 class _Callable(ModuleType):
-    """`gw.dissect.panel` is this file once somebody imported it, and the function before: both can be called."""
+    """`gw.dissect.panel` is this file once somebody imported it by that name; it can be called like the function."""
 
     def __call__(self, *args: Any, **options: Any) -> Panel:
         return panel(*args, **options)
 
 
+# What `?` and Shift-Tab show: those of the function.
+__signature__ = inspect.signature(panel)
+__doc__ = panel.__doc__
 sys.modules[__name__].__class__ = _Callable

@@ -1,11 +1,11 @@
-"""What an ablation looks like: pictures before and after, what each concept gains or loses, and the code for it."""
+"""What an ablation looks like: pictures before and after, and what each concept gains or loses."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ganwidgets.ablate.controller import CHANCE_SETS, Shown
+from ganwidgets.ablate.controller import Shown
 from ganwidgets.ablate.effect import EffectResult
 from ganwidgets.dissect.panel_views import LARGE_TILE, tile_size
 from ganwidgets.ui import sheets
@@ -25,15 +25,21 @@ def losses_message(segmenter: Any | None, units: Sequence[int]) -> str:
 
 
 def pictures(before: np.ndarray | None, after: np.ndarray | None, shown: Shown | None) -> tuple[dict[str, dict], str]:
-    """Sheets of the same pictures before, after, and of what changed; and their title. Empty while there are none."""
+    """Sheets of the same pictures before, after, and of what changed; and their title. Empty while there are none.
+
+    Without units there is nothing to compare: one sheet.
+    """
     if before is None or after is None or shown is None:
         return {}, ""
     units = shown.ablation.units
     named = ", ".join(map(str, units[:4])) + (", …" if len(units) > 4 else "")
     title = f"Without unit{'s' if len(units) > 1 else ''} {named}" if units else f"{len(before)} generated pictures"
     tile = tile_size(*before.shape[1:3], LARGE_TILE)
-    images = {"before": before, "after": after, "difference": difference(before, after)}
-    return {name: sheets.sheet(those, COLUMNS, tile) for name, those in images.items()}, title
+    images = {"before": before} | ({"after": after, "difference": difference(before, after)} if units else {})
+    made = {name: sheets.sheet(those, COLUMNS, tile) for name, those in images.items()}
+    if units:
+        made["difference"]["scale"] = ["no change", "255, full range"]
+    return made, title
 
 
 def difference(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -67,33 +73,3 @@ def effect_bars(effect: EffectResult | None) -> list[dict[str, Any]]:
         }
         for c in present[:MOST_BARS]
     ]
-
-
-def code(source: str, segmenter: str | None, shown: Shown) -> str:
-    """Python that repeats the pictures and the bars that are shown.
-
-    Args:
-        source: what makes the generator, e.g. `gw.load("scenes")`; "" if nobody knows.
-        segmenter: what makes the segmenter; "" if nobody knows, None if there is none.
-        shown: what the pictures are of.
-    """
-    ablation = shown.ablation
-    squeezed = "" if shown.truncation is None else f", truncation={shown.truncation!r}"
-    lines = [
-        "import ganwidgets as gw",
-        "",
-        f"G = {source}" if source else "# G is your generator",
-        f"z = G.sample_z({shown.n_images}, seed={shown.seed}{squeezed})",
-        "before = G.images(z)",
-    ]
-    if ablation.units:
-        layer, units = repr(ablation.layer), repr(list(ablation.units))
-        how = "" if ablation.strength == 1 else f", strength={ablation.strength!r}"
-        lines += [f"with G.intervene({layer}, gw.zero_units({units}{how})):", "    after = G.images(z)"]
-        if segmenter is not None:
-            lines += [
-                f"S = {segmenter}" if segmenter else "# S is your segmenter",
-                f"effect = gw.ablate.ablation_effect(G, {layer}, {units}, S, z{how}, chance_sets={CHANCE_SETS})",
-                "effect.to_frame()",
-            ]
-    return "\n".join(lines)

@@ -40,10 +40,14 @@ class GridPainter(Controller):
         self.grid.on_request("detail", self.open)
         self._on_result()
 
-    def paint_all(self, most: int) -> None:
-        """Draw the strips of the best `most` units, now and in this thread; for an export."""
-        if self.dissecting.result is not None:
-            self._paint(views.by_iou(self.grid.rows)[:most], background=False)
+    def paint_all(self, most: int) -> dict:
+        """Draw the strips of the best `most` units, now and in this thread, and give what else a page keeps of them."""
+        result, layer = self.dissecting.result, self.dissecting.layer
+        if result is None:
+            return {}
+        units = views.by_iou(self.grid.rows)[:most]
+        self._paint(units, background=False)
+        return views.kept(result, layer, units, self.measuring.effects)
 
     def open(self, unit: int) -> None:
         """Fill in the detail of a unit.
@@ -65,7 +69,7 @@ class GridPainter(Controller):
         with lock, self.grid.hold_sync():
             if result is None:
                 self.grid.rows, self.grid.sheets, self.grid.detail = {}, [], None
-                self.grid.message = f"{layer} is not dissected yet.\nPress Run to see what its units stand for."
+                self.grid.message = views.no_cards(layer, self.dissecting.segmenter is not None)
                 self._wanted, self._hung = [], set()
                 return
             self.grid.rows = views.rows(result, layer, self.measuring.effects)

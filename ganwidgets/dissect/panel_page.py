@@ -21,14 +21,17 @@ def dissection_page(dissection: Dissection, *, title: str | None = None) -> str:
             groups=groups,
             legend=views.legend(dissection, layer),
             sheets=[views.unit_sheet(dissection, layer, units) for units in chunks],
+            kept=views.kept(dissection, layer, best),
         )
         histogram = ui.Histogram(
             bars=views.bars(dissection, layer),
             groups=groups,
             title="Units per concept",
             value_label="units",
-            reference_label="units by chance (segmentations of other images)",
-            message="No unit is labelled.",
+            subtitle=views.subtitle(dissection, layer),
+            reference_label=views.REFERENCE,
+            note=views.NEAR_CHANCE,
+            message=views.no_bars(dissection),
         )
         sections.append(ui.column(ui.row(histogram, grid, weights=(2, 5)), label=layer))
         links += [(histogram, "selected", grid, "concepts"), (grid, "concepts", histogram, "selected")]

@@ -3,7 +3,7 @@
 Pure functions of results (and pictures); `panel.py` decides when they are called.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,13 @@ DETAIL = 8  # pictures in a unit's detail
 TILE = 64  # longest side of a small picture [px]
 LARGE_TILE = 128
 CHUNK = 24  # units whose strips are drawn in one go: about what is in view
+KEPT = 4  # counter-examples of a unit in an exported page
+
+NEEDED = "`segmenter=` is needed to name units"
+REFERENCE = "units by chance (segmentations of other images)"
+NEAR_CHANCE = (
+    "A concept at the same place in every picture (sky) sits near chance, though the unit may follow it; ablate to see."
+)
 
 
 def groups_of(categories: Sequence[str]) -> list[str]:
@@ -93,36 +100,62 @@ def unit_sheet(dissection: Dissection, layer: str, units: Sequence[int]) -> dict
 
 def detail(dissection: Dissection, layer: str, unit: int, effects: np.ndarray | None = None) -> dict[str, Any]:
     """Everything about one unit: facts, its top images, and images where it is high without its concept."""
-    found = dissection.layers[layer]
-    columns = rows(dissection, layer, effects)
-    row = {name: column[unit] for name, column in columns.items()}
-    facts = [
-        ["best concept", f"{row['label']} ({row['category']})" if row["label"] else "none"],
-        ["labelled", f"{'yes' if row['labelled'] else 'no'}, by the rule {dissection.rule}"],
-        ["IoU", f"{row['iou']:.3f}" + (f" ({row['low']:.3f} to {row['high']:.3f})" if row["low"] >= 0 else "")],
-    ]
-    if row["chance"] >= 0:
-        facts.append(["IoU by chance", f"{row['chance']:.3f} ({'below' if row['above'] else 'not below'} the unit's)"])
-    if found.iqr is not None and row["label"]:
-        facts.append(["information quality ratio", f"{found.iqr[unit, found.concept[unit]]:.3f}"])
-    if np.isfinite(row["effect"]):
-        facts.append([f"pixels of {row['label']} lost without it", f"{row['effect']:.2%} of all"])
-    facts.append(["active above", f"{found.threshold[unit]:.4g}, on {found.area[unit]:.1%} of all pixels"])
-    if row["status"] != "ok":
-        facts.append(["state", str(row["status"])])
-    facts.append(["images", f"{dissection.n:,}"])
     shown = {
         "unit": unit,
-        "title": f"Unit {unit} · {row['label'] if row['labelled'] else 'unlabelled'}",
-        "facts": facts,
+        "title": title(dissection, layer, unit),
+        "facts": facts(dissection, layer, unit, effects),
     }
     for name, examples in (
         ("top", dissection.exemplars(unit, layer=layer, k=DETAIL)),
         ("counter", dissection.counterexamples(unit, layer=layer)),
     ):
         if len(examples.images):
-            shown[name] = _sheet([examples], min(4, len(examples.images)), LARGE_TILE)
+            shown[name] = _sheet([examples], min(4, len(examples)), LARGE_TILE) | {"count": len(examples)}
     return shown
+
+
+def title(dissection: Dissection, layer: str, unit: int) -> str:
+    """Heading of a unit's detail."""
+    found = dissection.layers[layer]
+    return f"Unit {unit} · {dissection.concepts[found.concept[unit]] if found.labelled[unit] else 'unlabelled'}"
+
+
+def facts(dissection: Dissection, layer: str, unit: int, effects: np.ndarray | None = None) -> list[list[str]]:
+    """What is known of one unit, as names and words."""
+    found = dissection.layers[layer]
+    row = {name: column[unit] for name, column in rows(dissection, layer, effects).items()}
+    told = [
+        ["best concept", f"{row['label']} ({row['category']})" if row["label"] else "none"],
+        ["labelled", f"{'yes' if row['labelled'] else 'no'}, by the rule {dissection.rule}"],
+        ["IoU", f"{row['iou']:.3f}" + (f" ({row['low']:.3f} to {row['high']:.3f})" if row["low"] >= 0 else "")],
+    ]
+    if row["chance"] >= 0:
+        told.append(["IoU by chance", f"{row['chance']:.3f} ({'below' if row['above'] else 'not below'} the unit's)"])
+    if found.iqr is not None and row["label"]:
+        told.append(["information quality ratio", f"{found.iqr[unit, found.concept[unit]]:.3f}"])
+    if np.isfinite(row["effect"]):
+        verb = "loses" if row["effect"] >= 0 else "gains"
+        told.append(["without it", f"{row['label']} {verb} {100 * abs(row['effect']):.2g} % of all pixels"])
+    told.append(["active above", f"{found.threshold[unit]:.4g}, on {found.area[unit]:.1%} of all pixels"])
+    if row["status"] != "ok":
+        told.append(["state", str(row["status"])])
+    told.append(["images", f"{dissection.n:,}"])
+    return told
+
+
+def kept(dissection: Dissection, layer: str, units: Sequence[int], effects: np.ndarray | None = None) -> dict[str, Any]:
+    """What a page without Python tells of these units when they are opened: facts, and counter-examples as sheets."""
+    strips = {unit: dissection.counterexamples(unit, layer=layer, k=KEPT) for unit in units}
+    some = [unit for unit in units if len(strips[unit])]
+    chunks = [some[i : i + CHUNK] for i in range(0, len(some), CHUNK)]
+    return {
+        "facts": {str(unit): facts(dissection, layer, unit, effects) for unit in units},
+        "counter": [
+            {"units": chunk, "counts": [len(strips[unit]) for unit in chunk]}
+            | _sheet([strips[unit] for unit in chunk], KEPT, TILE)
+            for chunk in chunks
+        ],
+    }
 
 
 def _sheet(strips: Sequence[Exemplars], columns: int, longest: int) -> dict[str, Any]:
@@ -178,22 +211,71 @@ def run_state(
     progress: float,
     n_done: int,
     n_total: int,
-) -> tuple[str, float, int, int]:
-    """Status, progress, images done and images in all of a run bar: of what runs, else of the layer's last run."""
-    if status == "running" or (result is None and run_layer == layer):
-        return status, progress, n_done, n_total
-    if result is None:
-        return "idle", 0.0, 0, n
-    asked = int(result.options["n"])
-    stopped = "failed" if status == "failed" and run_layer == layer else "cancelled"
-    return "done" if result.complete else stopped, result.n / asked, result.n, asked
+    stopped: Mapping[str, Any],
+) -> tuple[str, float, int, int, bool]:
+    """Status, progress, images done and in all of a run bar, and whether a run can go on.
 
-
-def note(result: Dissection | None, status: str, progress: float) -> str:
-    """What a run bar remarks: how far the measurement of single units is, or what a run had to do differently."""
+    Of what runs; else of the layer's own run that was stopped, whatever older result is shown; else of its result.
+    """
     if status == "running":
-        return f"measuring each unit: {progress:.0%}"
-    return "; ".join(result.notes) if result is not None else ""
+        return status, progress, n_done, n_total, False
+    if layer in stopped:
+        seen, total, failed = stopped[layer]
+        return "failed" if failed else "cancelled", seen / total, seen, total, True
+    if status == "failed" and run_layer == layer:  # refused before it began
+        return status, 0.0, 0, n, False
+    if result is None:
+        return "idle", 0.0, 0, n, False
+    asked = int(result.options["n"])
+    return "done" if result.complete else "cancelled", result.n / asked, result.n, asked, False
+
+
+def subtitle(result: Dissection | None, layer: str) -> str:
+    """By what the result that is shown was made."""
+    if result is None:
+        return ""
+    asked = result.options["n"]
+    seen = f"{result.n:,}{'' if result.complete else f' of {asked:,}'} image{'' if asked == 1 else 's'}"
+    truncation = result.options.get("truncation")
+    squeezed = "" if truncation is None else f", truncation {truncation:g}"
+    rule = f"top fraction {result.options['top_fraction']:g}" if result.rule == "top_fraction" else "rule IQR"
+    return f"{layer} · {seen}, seed {result.seed}{squeezed}, {rule}"
+
+
+def no_cards(layer: str, can_run: bool) -> str:
+    """What to say where the units of a layer would be."""
+    if can_run:
+        return f"{layer} is not dissected yet.\nPress Run to see what its units stand for."
+    return f"{NEEDED}: gw.dissect.panel(G, segmenter=S).\nAblating works without one: panel.units = [0]."
+
+
+def no_bars(result: Dissection | None) -> str:
+    """What to say where the units of each concept would be counted."""
+    if result is None:
+        return "Nothing is dissected yet."
+    return f"No unit is labelled{'' if result.complete else ' yet'}: none passes the rule {result.rule!r}."
+
+
+def note(
+    result: Dissection | None, layer: str, run_layer: str, status: str, measuring: str, measured: float, needed: bool
+) -> str:
+    """What a run bar remarks: whose run it is if not the layer's, how far measuring is, what had to be done otherwise.
+
+    Args:
+        result: that is shown.
+        layer: that is looked at.
+        run_layer: of the newest run.
+        status: of that run.
+        measuring: status of the measurement of single units.
+        measured: share of that.
+        needed: whether the segmenter is missing.
+    """
+    elsewhere = [f"this run is of {run_layer}"] if status == "running" and run_layer != layer else []
+    if measuring == "running":
+        return "; ".join([*elsewhere, f"measuring each unit: {measured:.0%}"])
+    if needed and result is None:
+        return NEEDED
+    return "; ".join([*elsewhere, *(result.notes if result is not None else ())])
 
 
 def measure_fields(status: str) -> list[dict[str, str]]:

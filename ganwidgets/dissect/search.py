@@ -50,18 +50,31 @@ def best_levels(levels: Iterator[Level], concept_area: Num[Tensor, " concept"], 
     share = concept_area.double() / pixels
     best = at = None
     for fraction, (value, active, intersection) in zip(FRACTIONS, levels, strict=True):
-        joint = intersection.double() / pixels
-        agreement = joint + (1 - active - share + joint).clamp(0, 1)
-        ratio = information_quality_ratio(joint, active, share.expand_as(joint))
+        ratio = quality(intersection.double() / pixels, active, share)
         value = value.double().expand_as(ratio)
-        usable = (agreement > LEAST_AGREEMENT) & (share >= LEAST_AREA) & (value > 0) & bool(fraction < 1)
-        ratio = torch.where(usable, ratio, torch.zeros_like(ratio))
+        ratio = torch.where((value > 0) & bool(fraction < 1), ratio, torch.zeros_like(ratio))
         if best is None:
             best, at = ratio, value.clone()
         better = ratio > best
         best, at = torch.where(better, ratio, best), torch.where(better, value, at)
     concept = best.argmax(1)
     return Search(best, at, concept, at.gather(1, concept[:, None]).squeeze(1))
+
+
+def quality(
+    joint: Float[Tensor, "*any concept"], active: Float[Tensor, "*any concept"], share: Float[Tensor, " concept"]
+) -> Float[Tensor, "*any concept"]:
+    """The information quality ratio, 0 where the published code leaves a pair out: a rare concept, little agreement.
+
+    Args:
+        joint: share of all pixels at which both hold.
+        active: share of the pixels, in images with the concept's category, at which the unit is active.
+        share: of all pixels that show the concept.
+    """
+    agreement = joint + (1 - active - share + joint).clamp(0, 1)
+    ratio = information_quality_ratio(joint, active, share.expand_as(joint))
+    usable = (agreement > LEAST_AGREEMENT) & (share >= LEAST_AREA)
+    return torch.where(usable, ratio, torch.zeros_like(ratio))
 
 
 def histogram_levels(

@@ -1,6 +1,6 @@
 """Networks under study: the protocol, the edits, and the families this package can read from files."""
 
-from ganwidgets.models.checkpoints import load
+from ganwidgets.models.checkpoints import load, names
 from ganwidgets.models.dcgan import DCGAN
 from ganwidgets.models.edits import Edit, compose, set_units, zero_units
 from ganwidgets.models.generator import Generator, TorchGenerator
@@ -19,6 +19,7 @@ __all__ = [
     "TorchGenerator",
     "compose",
     "load",
+    "names",
     "set_units",
     "zero_units",
 ]

@@ -23,16 +23,25 @@ SCENES = Path(__file__).parents[1] / "scenes" / "weights"
 """Where the bundled weights are."""
 
 NAMES = ("scenes", "faces")
-"""Generators that `load` knows by name; "scenes@<name>" is an early checkpoint of the first."""
+"""Generators that `load` knows by name; "scenes@<name>" is an earlier checkpoint of the first."""
+
+
+def names() -> list[str]:
+    """All names that `load` knows, earlier checkpoints of "scenes" ("scenes@500k") included."""
+    return [NAMES[0], *(f"{NAMES[0]}@{kept}" for kept in _earlier()), *NAMES[1:]]
+
+
+def _earlier() -> list[str]:
+    return sorted(file.stem.removeprefix("early-") for file in SCENES.glob("early-*.safetensors"))
 
 
 def load(source: Any, name: str | None = None) -> Generator:
     """A generator, ready to be dissected and edited.
 
     Args:
-        source: "scenes", the bundled world (or "scenes@<name>", early in its training); "faces", 64-pixel faces (extra
-            `faces`); the path of a weights file of a Progressive GAN or DCGAN (.safetensors, torch, .npz); a state
-            dict of one; a torch module; or a generator, which is given back.
+        source: "scenes", the bundled world (or "scenes@<name>", earlier in its training; `names()` lists them);
+            "faces", 64-pixel faces (extra `faces`); the path of a weights file of a Progressive GAN or DCGAN
+            (.safetensors, torch, .npz); a state dict of one; a torch module; or a generator, which is given back.
         name: what reports call it; by default the name or file name.
 
     Raises:
@@ -102,6 +111,8 @@ def _path(source: str | os.PathLike) -> Path:
     path = Path(source).expanduser()
     if path.is_file():
         return path
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"`source` must be a file, but {str(source)!r} is a device or a pipe")
     if path.is_dir():
         raise ValueError(f"`source` must be a file, but {str(source)!r} is a folder: name the weights file in it")
     folder = path.parent
@@ -114,7 +125,7 @@ def _path(source: str | os.PathLike) -> Path:
 
 
 def _scenes_path(early: str | None) -> Path:
-    kept = sorted(file.stem.removeprefix("early-") for file in SCENES.glob("early-*.safetensors"))
+    kept = _earlier()
     if early is not None and early not in kept:
         raise FileNotFoundError(
             f"`source` 'scenes@…' must name one of {kept}, got {early!r}.{did_you_mean(early, kept)}"

@@ -15,6 +15,12 @@ from ganwidgets.models.passes import Inputs
 from ganwidgets.models.protocol import Network, State
 from ganwidgets.models.wrappers import unwrap
 
+MANY_BEYOND = 0.1
+"""Share of values beyond [-1, 1] in one pass that is enough to speak of another range."""
+
+FAIR_SAMPLE = 256
+"""Images after which a share of 1 % is: a generator without a last tanh overshoots in a few bright pictures."""
+
 
 class Generator(Network):
     """A network from latents to images.
@@ -43,7 +49,8 @@ class Generator(Network):
     ) -> None:
         self.module = unwrap(module)
         self.z_shape = tuple(z_shape)
-        self.output_range, self.sampler, self._told = output_range, sampler, False
+        self.output_range, self.sampler = output_range, sampler
+        self._told, self._seen, self._beyond = False, 0, 0.0
         if not output_range[0] < output_range[1]:
             raise ValueError(f"`output_range` must be (lowest, highest), got {output_range}")
         try:
@@ -148,16 +155,22 @@ class Generator(Network):
         if not largest < float("inf"):
             bad = int((~images.isfinite()).flatten(1).any(1).sum())
             raise ValueError(f"`images` must be finite, but {self.name} gave NaN or infinity in {bad} of {len(images)}")
-        if clamp and largest > 1.05:
-            beyond = float((images.detach().abs() > 1.05).float().mean())
-            if beyond > 0.01 and not self._told:
-                self._told = True
-                warnings.warn(
-                    f"{beyond:.0%} of the values of {self.name} lie beyond [-1, 1] and are clamped; "
-                    "give `output_range` if its images have another range",
-                    stacklevel=3,
-                )
+        if clamp and not self._told:
+            self._judge_range(images.detach(), largest)
         return images.clamp(-1, 1) if clamp else images
+
+    def _judge_range(self, images: Tensor, largest: float) -> None:
+        """Say so once when images lie far beyond [-1, 1]: many values of some pass, or over 1 % of a fair sample."""
+        beyond = float((images.abs() > 1.05).float().mean()) if largest > 1.05 else 0.0
+        self._seen, self._beyond = self._seen + len(images), self._beyond + beyond * len(images)
+        share = beyond if beyond > MANY_BEYOND else self._beyond / self._seen
+        if share > MANY_BEYOND or (share > 0.01 and self._seen >= FAIR_SAMPLE):
+            self._told = True
+            warnings.warn(
+                f"{share:.0%} of the values of {self.name} lie beyond [-1, 1] and are clamped; "
+                "give `output_range` if its images have another range",
+                stacklevel=4,
+            )
 
 
 class TorchGenerator(Generator):

@@ -211,9 +211,18 @@ class Dissection:
         return save(self, Path(path))
 
     def plot(self, layer: str | None = None) -> "matplotlib.figure.Figure":
-        """Bar graph of labelled units per concept, grouped by category, with what chance would give."""
+        """Bar graph of labelled units per concept, grouped by category, with what chance would give.
+
+        Args:
+            layer: may be left out when there is only one.
+
+        Raises:
+            ValueError: no such layer, or several and none named.
+        """
         from ganwidgets.results.plot import plot
 
+        if layer is None and len(self.layers) > 1:
+            raise ValueError(f"`plot(layer=…)` draws one layer: give one of {list(self.layers)}")
         return plot(self, self.layer(layer))
 
     def to_html(self, path: str | Path) -> Path:

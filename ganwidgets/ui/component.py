@@ -52,6 +52,17 @@ def suggest(name: str, names: list[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+class _Silent:
+    """Stands in for a comm that must stay open while its widget is closed."""
+
+    def __init__(self, comm_id: str) -> None:
+        self.comm_id, self.kernel = comm_id, None
+
+    def on_msg(self, handler: object) -> None: ...
+    def close(self) -> None: ...
+    def send(self, *args: object, **keywords: object) -> None: ...
+
+
 class Component(anywidget.AnyWidget):
     """A piece of a panel: draws what its traits say, and reports what the person chose."""
 
@@ -104,6 +115,15 @@ class Component(anywidget.AnyWidget):
             except Exception as error:
                 self._fail(error)
                 self.send_state([name for name in sync_data if name in self.keys])
+
+    def let_go(self) -> None:
+        """Closes it in Python only: the browser keeps what it shows, and nothing it sends arrives any more."""
+        kept = self.comm
+        if kept is None:
+            return
+        kept.on_msg(None)  # stays open, and with nobody behind it costs a few bytes
+        self.comm = _Silent(kept.comm_id)
+        self.close()
 
     # Requests
 

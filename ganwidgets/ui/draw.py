@@ -59,6 +59,9 @@ def _strip(picture: Image.Image, strip: Image.Image, corner: tuple[int, int], wi
     picture.paste(fitted.crop((0, 0, min(width, fitted.width), height)), corner)
 
 
+LEAST_SIGNED = 0.005  # a signed axis reaches at least this far: a bar of next to nothing looks like it
+
+
 def bars(items: Sequence[Bar], *, title: str = "", note: str = "", signed: bool = False) -> Image.Image:
     """Bars one below the other with labels at the left and values at the right."""
     line, left, right, length = 20, 130, 76, 240
@@ -67,7 +70,8 @@ def bars(items: Sequence[Bar], *, title: str = "", note: str = "", signed: bool 
     pen = ImageDraw.Draw(picture)
     if title:
         _text(pen, (SPACE, 8), title, INK)
-    furthest = max((abs(number) for bar in items for number in (bar.value, bar.mark) if number is not None), default=0)
+    numbers = [abs(number) for bar in items for number in (bar.value, bar.mark) if number is not None]
+    furthest = max([*numbers, LEAST_SIGNED if signed else 0])
     scale = (length / 2 if signed else length) / (furthest or 1)
     zero = left + (length / 2 if signed else 0)
     for position, bar in enumerate(items):
@@ -102,7 +106,8 @@ def arrange(pictures: Sequence[Image.Image], kind: str) -> Image.Image:
 def _number(value: Length, signed: bool) -> str:
     if not signed:
         return f"{value:,.4g}"
-    return f"{100 * value:+.1f} %".replace("-", "−")
+    digits = 1 if abs(value) >= 0.00995 or not value else 2 if abs(value) >= 0.000995 else 3
+    return f"{100 * value:+.{digits}f} %".replace("-", "−")
 
 
 def _cut(text: str, length: int) -> str:

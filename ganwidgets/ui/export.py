@@ -6,10 +6,12 @@ import html
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ganwidgets.ui.component import STATIC, Component
 from ganwidgets.ui.layout import Layout
+from ganwidgets.ui.traits import plain
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -31,10 +33,20 @@ _PAGE = """<!doctype html>
 """
 
 
-def page(component: Component, *, title: str | None = None) -> str:
+def page(
+    component: Component,
+    *,
+    title: str | None = None,
+    instead: Mapping[Component, Mapping[str, object]] | None = None,
+) -> str:
     """The text of a page that shows `component` and, for a `Layout`, everything inside it.
 
     Sorting, filtering, selecting and the links of layouts work; what needs a kernel is shown disabled with the reason.
+
+    Args:
+        component: what to show.
+        title: of the page.
+        instead: values that some components have on the page only, by trait.
     """
     models: dict[str, dict] = {}
     scripts: dict[str, str] = {}
@@ -46,6 +58,7 @@ def page(component: Component, *, title: str | None = None) -> str:
         kind = type(widget).__name__
         scripts[kind], styles[kind] = str(widget._esm), str(widget._css)
         state = {trait: getattr(widget, trait) for trait in widget.own_traits()}
+        state |= {trait: plain(value) for trait, value in (instead or {}).get(widget, {}).items()}
         if isinstance(widget, Layout):
             state["children"] = [f"anywidget:{add(child)}" for child in widget.children]
         buffers: list[dict] = []

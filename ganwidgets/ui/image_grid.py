@@ -14,7 +14,10 @@ class ImageGrid(Component):
 
     _esm, _css = bundle("image_grid")
 
-    sheets = PlainDict(help="Name -> {image: JPEG bytes, columns, tile: [width, height], count}.").tag(sync=True)
+    sheets = PlainDict(
+        help="Name -> {image: JPEG bytes, columns, tile: [width, height], count, scale?}; scale: [low, high], words "
+        "for the ends of viridis."
+    ).tag(sync=True)
     show = Unicode("", help="The name of the sheet to show; the first one when empty or unknown.").tag(sync=True)
     captions = PlainList(help="A caption per picture.").tag(sync=True)
     title = Unicode("").tag(sync=True)
@@ -26,7 +29,7 @@ class ImageGrid(Component):
     def _check_sheets(self, proposal: Bunch) -> dict:
         sheets = proposal["value"]
         for name, sheet in sheets.items():
-            require_keys(f"sheets[{name!r}]", [sheet], ("image", "columns", "tile", "count"), ("mask", "seg"))
+            require_keys(f"sheets[{name!r}]", [sheet], ("image", "columns", "tile", "count"), ("mask", "seg", "scale"))
             if not isinstance(sheet["image"], bytes):
                 raise TraitError(
                     f"`sheets[{name!r}]['image']` must be the bytes of a JPEG or PNG, got {type(sheet['image'])}."

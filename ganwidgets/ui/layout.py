@@ -75,6 +75,7 @@ class Layout(Component):
     links = PlainList(help="{source, source_trait, target, target_trait}, children by position.").tag(sync=True)
     title = Unicode("").tag(sync=True)
     live = Bool(True, help="A kernel is behind it: watch that it stays there.").tag(sync=True)
+    farewell = Unicode("", help="Why Python has let go of it; empty while it has not.").tag(sync=True)
 
     @classmethod
     def of(cls, box: Box, *, links: Sequence[Link] = (), title: str = "") -> "Layout":

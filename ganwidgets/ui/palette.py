@@ -1,11 +1,13 @@
 """Colours shared by the pictures made in Python and the ones drawn in the browser.
 
 Categories take the Okabe-Ito colours (distinguishable with every common colour vision) in a fixed order; concepts of a
-segmentation take evenly turned hues, because there may be hundreds of them.
+segmentation take colours as unlike each other as there are, because there may be hundreds of them.
 """
 
-import colorsys
 from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
 
 CATEGORY_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8C8C8C")
 """Okabe-Ito, in the order in which categories take them; js/lib/colour.ts holds the same list."""
@@ -13,22 +15,59 @@ CATEGORY_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E
 NOTHING = (222, 222, 222)
 """The colour of pixels where the segmenter predicts nothing."""
 
-_GOLDEN = 0.61803398875
-_LEVELS = ((0.62, 0.88), (0.78, 0.62), (0.42, 0.96), (0.85, 0.78))  # (saturation, value), taken in turn
+_LIGHTNESS = (32.0, 88.0)  # of the colours, so that all of them stand out from white, black and each other
 
 
 def concept_color(index: int) -> tuple[int, int, int]:
     """The (red, green, blue) in 0-255 of the concept with this 0-based index, the same in every run.
+
+    Each colour is the one that looks most unlike all before it and unlike `NOTHING`, so that the first ones, of which a
+    segmenter with few concepts has no others, differ most.
 
     Raises:
         ValueError: when `index` is negative.
     """
     if index < 0:
         raise ValueError(f"`index` must be 0 or more (the 0-based position of a concept), got {index}.")
-    hue = (0.56 + index * _GOLDEN) % 1.0
-    saturation, value = _LEVELS[index % len(_LEVELS)]
-    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
-    return round(red * 255), round(green * 255), round(blue * 255)
+    made = 64
+    while made <= index and made < len(_candidates()[0]):
+        made *= 2
+    colours = _apart(made)
+    return colours[index % len(colours)]
+
+
+@lru_cache
+def _candidates() -> tuple[np.ndarray, np.ndarray]:
+    """Colours to choose from: (colour rgb) in 0-255, and the same in CIELAB."""
+    levels = np.arange(0, 256, 15)
+    rgb = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    lab = _lab(rgb)
+    usable = (lab[:, 0] >= _LIGHTNESS[0]) & (lab[:, 0] <= _LIGHTNESS[1])
+    return rgb[usable], lab[usable]
+
+
+@lru_cache
+def _apart(n: int) -> list[tuple[int, int, int]]:
+    """The first `n` colours, each as far as possible from those before it (Gonzalez 1985), and from `NOTHING`."""
+    rgb, lab = _candidates()
+    nearest = np.linalg.norm(lab - _lab(np.array([NOTHING])), axis=1)
+    chosen = []
+    for _ in range(min(n, len(rgb))):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(lab - lab[chosen[-1]], axis=1))
+    return [(int(r), int(g), int(b)) for r, g, b in rgb[chosen]]
+
+
+def _lab(rgb: np.ndarray) -> np.ndarray:
+    """CIELAB (D65) of sRGB colours (colour rgb) in 0-255."""
+    share = rgb / 255.0
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _TO_XYZ.T / _TO_XYZ.sum(1)
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * 29**2 / (3 * 6**2) + 4 / 29)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+
+
+_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
 
 def category_color(category: str, groups: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Run, cancel, resume, and how far it is."""
 
-from traitlets import Enum, Int, Unicode
+from traitlets import Bool, Enum, Int, Unicode
 
 from ganwidgets.ui.component import Component, bundle
 from ganwidgets.ui.traits import Number
@@ -18,7 +18,9 @@ class RunBar(Component):
     remaining = Number(-1.0, help="Time left [seconds]; -1 when not known.").tag(sync=True)
     n_done = Int(0, help="Images done.").tag(sync=True)
     n_total = Int(0, help="Images in all; 0 when not known.").tag(sync=True)
+    resumable = Bool(True, help="Whether what was stopped can go on, if it has begun.").tag(sync=True)
     note = Unicode("", help="A short remark beside the progress.").tag(sync=True)
+    disabled = Unicode("", help="Why nothing can be run now; empty when it can.").tag(sync=True)
 
     def describe(self) -> str:
         return f"{self.status}, {self.n_done:,} of {self.n_total:,}"

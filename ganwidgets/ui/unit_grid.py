@@ -43,6 +43,10 @@ class UnitGrid(Component):
         allow_none=True,
         help="The opened unit: {unit, title, facts, top, counter}, or None. See `on_request`.",
     ).tag(sync=True)
+    kept = PlainDict(
+        help="For a page without Python: {facts: {unit: [[name, value], ...]}, counter: sheets as in `sheets`, with "
+        "the number of pictures of each unit as `counts`}."
+    ).tag(sync=True)
     legend = PlainList(help="Colours of the segmentation: {name, color}.").tag(sync=True)
     message = Unicode("", help="What to say where cards would be.").tag(sync=True)
 

@@ -38,10 +38,13 @@ export function ticks(low: number, high: number, n: number, whole = false): numb
 	return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
+/** A signed axis reaches at least this far, so that a bar of next to nothing looks like it. */
+const LEAST_SIGNED = 0.005;
+
 /** The smallest and largest number that must be visible; a signed axis is symmetric around zero. */
 export function extent(bars: readonly Bar[], signed: boolean): [number, number] {
 	const numbers = bars.flatMap((bar) => [bar.value, bar.low, bar.high, bar.chance] as Maybe[]).filter(known);
-	const furthest = Math.max(0, ...(signed ? numbers.map(Math.abs) : numbers)) || (signed ? 0.01 : 1);
+	const furthest = Math.max(signed ? LEAST_SIGNED : 0, ...(signed ? numbers.map(Math.abs) : numbers)) || 1;
 	return signed ? [-furthest, furthest] : [0, furthest];
 }
 

@@ -17,12 +17,25 @@ export const plural = (n: number, noun: string): string => `${count(n)} ${noun}$
 /** An IoU or another share, to two digits: 0.2371 → "0.24". */
 export const ratio = (value: Maybe, digits = 2): string => (known(value) ? minus(value.toFixed(digits)) : UNKNOWN);
 
-/** A share that may be lost or gained: 0.032 → "+3.2 %", −0.004 → "−0.4 %", 0 → "0.0 %". */
-export function signedPercent(value: Maybe, digits = 1): string {
+/** A share that may be lost or gained: 0.032 → "+3.2 %", −0.004 → "−0.40 %", 0 → "0 %". */
+export function signedPercent(value: Maybe): string {
 	if (!known(value)) return UNKNOWN;
-	const text = (Math.abs(value) * 100).toFixed(digits);
-	const sign = Number(text) === 0 ? "" : value < 0 ? "−" : "+";
-	return `${sign}${text} %`;
+	const words = value === 0 ? "0 %" : percent(Math.abs(value));
+	return /^\d/.test(words) && value !== 0 ? `${value < 0 ? "−" : "+"}${words}` : words;
+}
+
+/** What a concept loses (above zero) or gains, in words: 0.005 → "loses 0.50 %". */
+export function lossOrGain(lost: Maybe): string {
+	if (!known(lost)) return "";
+	return lost === 0 ? "changes nothing" : `${lost > 0 ? "loses" : "gains"} ${percent(Math.abs(lost))}`;
+}
+
+/** A share above zero with two digits that mean something: 0.032 → "3.2 %", 0.00041 → "0.041 %". */
+function percent(share: number): string {
+	const hundredths = share * 100;
+	if (hundredths < 0.001) return "<0.001 %";
+	const digits = hundredths >= 0.995 ? 1 : hundredths >= 0.0995 ? 2 : 3;
+	return `${hundredths.toFixed(digits)} %`;
 }
 
 /** A short number for an axis or a bar: 1200 → "1,200", 0.25 → "0.25", 3.4567 → "3.46". */

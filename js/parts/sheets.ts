@@ -5,6 +5,10 @@ export interface SheetData {
 	columns: number;
 	tile: number[];
 	count?: number;
+	/** Pictures of each unit, where a row may hold fewer than `columns`. */
+	counts?: number[];
+	/** Words for the ends of the scale whose colours the pictures have. */
+	scale?: string[];
 	image: DataView;
 	mask?: DataView | null;
 	seg?: DataView | null;

@@ -1,6 +1,6 @@
 /** One card of the unit grid: number, label, IoU against chance, and the strip of top images. */
 import { categoryColour } from "../lib/colour";
-import { known, ratio, signedPercent } from "../lib/format";
+import { known, lossOrGain, ratio } from "../lib/format";
 import type { Row } from "../lib/rows";
 import { assign, h, icon, ICONS, setText } from "./dom";
 import type { StripStore } from "./sheets";
@@ -39,7 +39,6 @@ export class Card {
 	private readonly number = h("span", { class: "gw-card-unit" });
 	private readonly swatch = h("span", { class: "gw-swatch" });
 	private readonly label = h("span", { class: "gw-card-label" });
-	private readonly note = h("span", { class: "gw-card-note" });
 	private readonly value = h("span", { class: "gw-card-iou" });
 	private readonly fill = h("i", { class: "gw-iou-fill" });
 	private readonly whisker = h("i", { class: "gw-iou-whisker" });
@@ -54,7 +53,7 @@ export class Card {
 		this.element = h(
 			"div",
 			{ class: "gw-card", role: "gridcell" },
-			h("div", { class: "gw-card-head" }, this.number, this.swatch, this.label, this.note, this.value),
+			h("div", { class: "gw-card-head" }, this.number, this.swatch, this.label, this.value),
 			h("div", { class: "gw-iou" }, this.fill, this.whisker, this.chance),
 			h("div", { class: "gw-card-strip" }, this.canvas, this.missing),
 			h("div", { class: "gw-card-foot" }, this.against, this.effect),
@@ -69,10 +68,9 @@ export class Card {
 		const selected = context.selected.has(row.unit);
 		const said = describe(row);
 		setText(this.number, String(row.unit));
-		setText(this.label, row.labelled ? row.label : "unlabelled");
-		setText(this.note, row.labelled || !row.label ? "" : `best: ${row.label}`);
+		setText(this.label, row.labelled ? row.label : row.label ? `best: ${row.label}` : "unlabelled");
 		setText(this.against, against(row));
-		setText(this.effect, known(row.effect) ? `effect ${signedPercent(row.effect)}` : "");
+		setText(this.effect, lossOrGain(row.effect));
 		setText(this.value, ratio(row.iou));
 		assign(this.swatch, {
 			class: row.labelled ? "gw-swatch" : "gw-swatch gw-hollow",
@@ -138,7 +136,7 @@ export function describe(row: Row): string {
 	const interval = known(row.low) && known(row.high) ? ` (${ratio(row.low)} to ${ratio(row.high)})` : "";
 	const side = row.above === false ? "not above" : "above";
 	const against = known(row.chance) ? `, ${side} chance level ${ratio(row.chance)}` : "";
-	const effect = known(row.effect) ? `, effect ${signedPercent(row.effect)}` : "";
+	const effect = known(row.effect) ? `, without it ${row.label} ${lossOrGain(row.effect)}` : "";
 	const status = row.status === "ok" ? "" : `, ${row.status}`;
 	return `Unit ${row.unit}: ${label}, IoU ${ratio(row.iou)}${interval}${against}${effect}${status}`;
 }

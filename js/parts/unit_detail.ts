@@ -1,5 +1,5 @@
 /** One unit opened over the grid: large top images, counter-examples, and the facts. */
-import { known, ratio, signedPercent, UNKNOWN } from "../lib/format";
+import { known, lossOrGain, ratio, UNKNOWN } from "../lib/format";
 import type { Row } from "../lib/rows";
 import { fitCanvas, h, icon, ICONS, listen, setText } from "./dom";
 import { type Sheet, type SheetCache, type SheetData, type Strip } from "./sheets";
@@ -26,6 +26,8 @@ export interface DetailState {
 	strip: Strip | null;
 	mode: Mode;
 	selected: boolean;
+	/** What a page without Python kept of the unit. */
+	kept: { facts: [string, unknown][] | null; counter: Strip | null };
 	/** What to say in place of counter-examples while there are none. */
 	waiting: string;
 }
@@ -38,6 +40,9 @@ export interface DetailView {
 	redraw(): void;
 }
 
+const NEAR_CHANCE =
+	"By chance: the best IoU with the segmentations of other images (95 % quantile). A concept at the same place in every " +
+	"picture sits near it, though the unit may follow the concept.";
 const LARGE = 88; // least width of a large tile [px]
 
 export function unitDetail(actions: DetailActions, cache: SheetCache, signal: AbortSignal): DetailView {
@@ -50,13 +55,14 @@ export function unitDetail(actions: DetailActions, cache: SheetCache, signal: Ab
 	const close = button("Close (Esc)", ICONS.close);
 	const [top, counter] = [gallery(), gallery()];
 	const facts = h("table", { class: "gw-facts" });
+	const note = h("p", { class: "gw-detail-note" }, NEAR_CHANCE);
 	const waiting = h("p", { class: "gw-detail-waiting" });
 	const scroll = h(
 		"div",
 		{ class: "gw-detail-scroll", tabindex: -1 },
 		h("section", {}, h("h4", {}, "Most active on"), top.element),
 		h("section", {}, h("h4", {}, "Active without the concept"), counter.element, waiting),
-		h("section", {}, h("h4", {}, "Facts"), facts),
+		h("section", {}, h("h4", {}, "Facts"), facts, note),
 	);
 	const element = h(
 		"div",
@@ -93,12 +99,17 @@ export function unitDetail(actions: DetailActions, cache: SheetCache, signal: Ab
 	};
 	const redraw = (): void => {
 		if (!state) return;
-		const { detail, strip, mode } = state;
+		const { detail, strip, mode, kept } = state;
 		const width = scroll.clientWidth - 24;
 		if (detail?.top) top.draw(sheetOf(detail.top), 0, size(detail.top), mode, width);
 		else if (strip) top.draw(strip.sheet, strip.row * strip.sheet.data.columns, strip.sheet.data.columns, mode, width);
 		if (detail?.counter) counter.draw(sheetOf(detail.counter), 0, size(detail.counter), mode, width);
-		counter.element.hidden = !detail?.counter;
+		else if (kept.counter) {
+			const { sheet, row } = kept.counter;
+			const { columns, counts } = sheet.data;
+			counter.draw(sheet, row * columns, counts?.[row] ?? columns, mode, width);
+		}
+		counter.element.hidden = !detail?.counter && !kept.counter;
 	};
 	return {
 		element,
@@ -120,8 +131,9 @@ export function unitDetail(actions: DetailActions, cache: SheetCache, signal: Ab
 			setText(choose, now.selected ? "Deselect" : "Select");
 			const line = ([name, value]: [string, unknown]): HTMLElement =>
 				h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value === null ? UNKNOWN : String(value)));
-			facts.replaceChildren(...(detail?.facts ?? factsOf(row)).map(line));
-			waiting.hidden = Boolean(detail?.counter);
+			facts.replaceChildren(...(detail?.facts ?? now.kept.facts ?? factsOf(row)).map(line));
+			note.hidden = !known(row.chance);
+			waiting.hidden = Boolean(detail?.counter || now.kept.counter);
 			setText(waiting, now.waiting);
 			element.hidden = false;
 			if (fresh) scroll.scrollTop = 0;
@@ -181,7 +193,7 @@ function factsOf(row: Row): [string, string][] {
 		["IoU", known(row.iou) ? ratio(row.iou, 3) : ""],
 		["95 % interval", known(row.low) && known(row.high) ? `${ratio(row.low, 3)} to ${ratio(row.high, 3)}` : ""],
 		["Chance level", known(row.chance) ? ratio(row.chance, 3) + above : ""],
-		["Effect", known(row.effect) ? signedPercent(row.effect) : ""],
+		["Without it", known(row.effect) ? `${row.label} ${lossOrGain(row.effect)}` : ""],
 		["Status", row.status === "ok" ? "" : row.status],
 	];
 	return facts.filter(([, value]) => value !== "");

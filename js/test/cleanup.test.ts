@@ -79,13 +79,13 @@ function watchEverything() {
 const image = new DataView(new ArrayBuffer(1));
 const VIEWS: Record<string, [unknown, Record<string, unknown>]> = {
 	unit_grid: [unitGrid, { ...someRows(), sheets: [{ units: [0, 1], columns: 2, tile: [16, 16], image }] }],
-	histogram: [histogram, { bars: [{ key: "a", value: 1 }], selected: [], groups: [], title: "", value_label: "", reference_label: "", signed: false, horizontal: false, message: "" }],
+	histogram: [histogram, { bars: [{ key: "a", value: 1 }], selected: [], groups: [], title: "", subtitle: "", value_label: "", reference_label: "", note: "", signed: false, horizontal: false, message: "" }],
 	image_grid: [imageGrid, { sheets: { a: { image, columns: 1, tile: [8, 8], count: 1 }, b: { image, columns: 1, tile: [8, 8], count: 1 } }, show: "b", captions: [], title: "", message: "", busy: true, selected: [] }],
 	layer_picker: [layerPicker, { layers: [{ name: "a" }], layer: "a" }],
-	run_bar: [runBar, { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, note: "" }],
+	run_bar: [runBar, { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "" }],
 	controls: [controls, { fields: [{ name: "s", kind: "slider" }, { name: "b", kind: "button" }], values: {}, disabled: {} }],
 	code_snippet: [codeSnippet, { code: "x", label: "" }],
-	layout: [layout, { children: [], tree: {}, links: [], title: "", live: true }],
+	layout: [layout, { children: [], tree: {}, links: [], title: "", live: true, farewell: "" }],
 };
 
 describe("after a view has ended", () => {

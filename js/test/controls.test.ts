@@ -21,10 +21,10 @@ describe("controls", () => {
 	it("show values and send what is chosen", async () => {
 		const { model, one } = await mount(controls, traits());
 		expect((one("[type=number]") as HTMLInputElement).value).toBe("7");
-		change(one("[type=number]"), "120");
-		expect(model.get("values")).toMatchObject({ seed: 99, strength: 0.5 });
+		change(one("[type=number]"), "98");
+		expect(model.get("values")).toMatchObject({ seed: 98, strength: 0.5 });
 		change(one("[type=number]"), "");
-		expect((one("[type=number]") as HTMLInputElement).value).toBe("99");
+		expect((one("[type=number]") as HTMLInputElement).value).toBe("98");
 		change(one("select"), "1");
 		expect(model.get("values")).toMatchObject({ rule: null });
 		(one("[role=switch]") as HTMLInputElement).checked = false;
@@ -32,6 +32,24 @@ describe("controls", () => {
 		expect(model.get("values")).toMatchObject({ on: false });
 		click(one("button.gw-button"));
 		expect(model.sent).toMatchObject([{ action: "press", name: "go" }]);
+	});
+	it("keep the standing number and say why another is none", async () => {
+		const { model, one } = await mount(controls, traits());
+		const [input, said] = [one("[type=number]") as HTMLInputElement, one(".gw-refused")];
+		for (const typed of ["120", "-1", "1.5"]) {
+			change(input, typed);
+			expect(input.value).toBe("7");
+			expect(said.textContent).toBe(`Seed must be a whole number from 0 to 99; ${typed} is not.`);
+			expect(said.hidden).toBe(false);
+		}
+		expect(model.get("values")).toMatchObject({ seed: 7 });
+		change(input, "8", "input");
+		expect(said.hidden).toBe(true);
+		change(input, "8");
+		expect(model.get("values")).toMatchObject({ seed: 8 });
+		const open = await mount(controls, { ...traits(), fields: [{ name: "seed", kind: "int", label: "Images", min: 1 }] });
+		change(open.one("[type=number]"), "0");
+		expect(open.one(".gw-refused").textContent).toBe("Images must be a whole number of at least 1; 0 is not.");
 	});
 	it("stream a slider: the newest wins, and no echo moves it under the hand", async () => {
 		const { model, one, settle } = await mount(controls, traits());

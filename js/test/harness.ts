@@ -147,6 +147,7 @@ export function someRows(): Record<string, unknown> {
 		sort: "iou",
 		mode: "mask",
 		detail: null,
+		kept: {},
 		legend: [],
 		message: "",
 	};

@@ -13,6 +13,8 @@ const traits = (): Record<string, unknown> => ({
 	selected: [],
 	groups: ["object", "part"],
 	title: "Units per concept",
+	subtitle: "",
+	note: "",
 	value_label: "units",
 	reference_label: "units expected by chance",
 	signed: false,
@@ -30,6 +32,22 @@ describe("the histogram", () => {
 		expect(one(".gw-histogram-legend").textContent).toBe("Height: unitsunits expected by chance");
 		const heights = all(".gw-bar").map((bar) => Number(bar.getAttribute("height")));
 		expect(heights[0] as number).toBeGreaterThan(heights[1] as number);
+	});
+	it("says what the bars are of, and how to read the mark", async () => {
+		const words = { subtitle: "layer5 · 200 images, seed 1", note: "A concept at the same place in every picture sits near chance." };
+		const { model, one, settle } = await mount(histogram, { ...traits(), ...words });
+		expect(one(".gw-histogram-of").textContent).toBe(words.subtitle);
+		expect(one(".gw-histogram-note").textContent).toBe(words.note);
+		expect(one(".gw-histogram-note").hidden).toBe(false);
+		model.set("bars", [{ key: "tree", value: 1 }]); // no chance level: nothing to explain
+		await settle();
+		expect(one(".gw-histogram-note").hidden).toBe(true);
+	});
+	it("draws next to nothing as next to nothing", async () => {
+		const { one } = await mount(histogram, { ...traits(), bars: [{ key: "tree", value: -0.00041 }], signed: true });
+		expect(one(".gw-line-value").textContent).toBe("−0.041 %");
+		const width = /width:([\d.]+)%/.exec(one(".gw-line-bar").getAttribute("style") ?? "")?.[1];
+		expect(Number(width)).toBeLessThan(5);
 	});
 	it("chooses several bars by click and key, and clears them", async () => {
 		const { model, all, one, settle } = await mount(histogram, traits());
@@ -58,7 +76,7 @@ describe("the histogram", () => {
 			{ key: "sky", value: 0.004, low: -0.01, high: 0.02 },
 		];
 		const { model, all, settle } = await mount(histogram, { ...traits(), bars, signed: true });
-		expect(all(".gw-line-value").map((value) => value.textContent)).toEqual(["−2.0 %", "+0.4 %"]);
+		expect(all(".gw-line-value").map((value) => value.textContent)).toEqual(["−2.0 %", "+0.40 %"]);
 		expect(all(".gw-line-bar").map((bar) => bar.className)).toEqual(["gw-line-bar gw-loses", "gw-line-bar gw-gains gw-unsure"]);
 		const before = all(".gw-line-bar");
 		model.set("bars", [{ key: "tree", value: 0.03 }, bars[1]]);

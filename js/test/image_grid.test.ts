@@ -23,6 +23,16 @@ describe("the image grid", () => {
 		expect(model.get("show")).toBe("after");
 		expect(all("[role=gridcell]")[5]?.getAttribute("aria-label")).toBe("Image 6 of 6, after");
 	});
+	it("shows the scale of colours that mean something", async () => {
+		const difference = { ...sheet(6), scale: ["no change", "255"] };
+		const { model, one, settle } = await mount(imageGrid, { ...traits(), sheets: { after: sheet(6), difference } });
+		expect(one(".gw-image-scale").hidden).toBe(true);
+		model.set("show", "difference");
+		await settle();
+		expect(one(".gw-image-scale").hidden).toBe(false);
+		expect(one(".gw-image-scale").textContent).toBe("no change255");
+		expect(one(".gw-image-scale i").getAttribute("style")).toContain("linear-gradient");
+	});
 	it("moves and chooses with the keys", async () => {
 		const { model, one } = await mount(imageGrid, traits());
 		press(one('[role=gridcell][tabindex="0"]'), "ArrowDown");

@@ -2,6 +2,9 @@ import { describe, expect, it, vi } from "vitest";
 import { show } from "../host";
 import { heartbeat } from "../lib/heartbeat";
 import { bytesOf, restore, StaticModel } from "../lib/page";
+import controls from "../views/controls";
+import picker from "../views/layer_picker";
+import runBar from "../views/run_bar";
 import grid from "../views/unit_grid";
 import histogram from "../views/histogram";
 import layout from "../views/layout";
@@ -10,7 +13,7 @@ import { click, FakeModel, givePageASize, mount, settle, someRows } from "./harn
 givePageASize();
 
 const bars = [{ key: "tree", value: 2 }, { key: "sky", value: 1 }];
-const histogramTraits = { bars, selected: [], groups: [], title: "", value_label: "", reference_label: "", signed: false, horizontal: false, message: "", error: "" };
+const histogramTraits = { bars, selected: [], groups: [], title: "", subtitle: "", value_label: "", reference_label: "", note: "", signed: false, horizontal: false, message: "", error: "" };
 const link = { source: 0, source_trait: "selected", target: 1, target_trait: "concepts" };
 const tree = { kind: "row", items: [0, { kind: "column", items: [1], label: "Units" }], weights: [1, 2] };
 
@@ -29,7 +32,7 @@ function hostOf(models: FakeModel[], widgets: unknown[]): unknown {
 describe("the layout", () => {
 	it("shows its children in boxes and wires them in the browser", async () => {
 		const models = [new FakeModel({ ...histogramTraits }), new FakeModel({ error: "", ...someRows() })];
-		const { one, all, controller } = await mount(layout, { children: ["anywidget:0", "anywidget:1"], tree, links: [link], title: "A panel", live: true }, hostOf(models, [histogram, grid]));
+		const { one, all, controller } = await mount(layout, { children: ["anywidget:0", "anywidget:1"], tree, links: [link], title: "A panel", live: true, farewell: "" }, hostOf(models, [histogram, grid]));
 		expect(all(".gw-row > *")).toHaveLength(2);
 		expect(one("section").getAttribute("aria-label")).toBe("Units");
 		click(one("[data-key=tree]"));
@@ -43,13 +46,13 @@ describe("the layout", () => {
 	it("shows why a child failed, and the others all the same", async () => {
 		const broken = { render: () => { throw new Error("no canvas"); } };
 		const models = [new FakeModel({}), new FakeModel({ error: "", ...someRows() })];
-		const { one, all } = await mount(layout, { children: ["anywidget:0", "anywidget:1"], tree: {}, links: [link], title: "", live: true }, hostOf(models, [broken, grid]));
+		const { one, all } = await mount(layout, { children: ["anywidget:0", "anywidget:1"], tree: {}, links: [link], title: "", live: true, farewell: "" }, hostOf(models, [broken, grid]));
 		expect(one(".gw-place [role=alert]").textContent).toContain("This part could not be shown: no canvas");
 		expect(all(".gw-card").length).toBeGreaterThan(0);
 	});
 	it("says that Python is gone", async () => {
 		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
-		const { model, one } = await mount(layout, { children: [], tree: {}, links: [], title: "", live: true }, hostOf([], []));
+		const { model, one } = await mount(layout, { children: [], tree: {}, links: [], title: "", live: true, farewell: "" }, hostOf([], []));
 		const notice = one(".gw-notice");
 		await vi.advanceTimersByTimeAsync(5000);
 		expect(model.sent.at(-1)).toMatchObject({ action: "ping" });
@@ -62,6 +65,45 @@ describe("the layout", () => {
 		await vi.advanceTimersByTimeAsync(5000);
 		expect(notice.textContent).toContain("Disconnected");
 		vi.useRealTimers();
+	});
+	it("switches off what needs Python when it is gone, and on again when it answers after all", async () => {
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
+		const controlsTraits = { fields: [{ name: "n", kind: "int", label: "Images" }], values: { n: 5 }, disabled: {}, error: "" };
+		const runTraits = { status: "done", progress: 1, remaining: -1, n_done: 5, n_total: 5, resumable: true, note: "", disabled: "", error: "" };
+		const pickerTraits = { layers: [{ name: "a" }, { name: "b" }], layer: "a", error: "" };
+		const models = [new FakeModel(controlsTraits), new FakeModel(runTraits), new FakeModel(pickerTraits), new FakeModel({ error: "", ...someRows() })];
+		const { model, all } = await mount(layout, { children: ["anywidget:0", "anywidget:1", "anywidget:2", "anywidget:3"], tree: {}, links: [], title: "", live: true, farewell: "" }, hostOf(models, [controls, runBar, picker, grid]));
+		const off = (): boolean[] => [".gw-controls input", ".gw-run-bar button", ".gw-layer-button"].map((name) => (all(name)[0] as HTMLInputElement).disabled);
+		expect(off()).toEqual([false, false, false]);
+		model.gone = true;
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(off()).toEqual([true, true, true]);
+		expect(all(".gw-control")[0]?.title).toBe("needs Python: run the cell again to use it");
+		expect(all(".gw-card")).toHaveLength(5); // the last state
+		model.gone = false;
+		await vi.advanceTimersByTimeAsync(5000);
+		model.answer();
+		await vi.advanceTimersByTimeAsync(100);
+		expect(off()).toEqual([false, false, false]);
+		vi.useRealTimers();
+	});
+	it("keeps its last state, quietly, when Python has let go of it", async () => {
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
+		const runTraits = { status: "done", progress: 1, remaining: -1, n_done: 5, n_total: 5, resumable: true, note: "", disabled: "", error: "" };
+		const models = [new FakeModel(runTraits)];
+		const { model, one } = await mount(layout, { children: ["anywidget:0"], tree: {}, links: [], title: "", live: true, farewell: "" }, hostOf(models, [runBar]));
+		model.set("farewell", "Replaced by a newer run of its cell.");
+		const sent = model.sent.length;
+		await vi.advanceTimersByTimeAsync(20_000);
+		expect(one(".gw-notice").hidden).toBe(false);
+		expect(one(".gw-notice").textContent).toBe("Replaced by a newer run of its cell.");
+		expect(one(".gw-notice").classList.contains("gw-gone")).toBe(false);
+		expect((one(".gw-run-bar button") as HTMLButtonElement).disabled).toBe(true);
+		expect(model.sent).toHaveLength(sent); // nobody is asked any more
+		vi.useRealTimers();
+		const late = await mount(layout, { children: ["anywidget:0"], tree: {}, links: [], title: "", live: true, farewell: "Closed." }, hostOf([new FakeModel(runTraits)], [runBar]));
+		expect(late.one(".gw-notice").textContent).toBe("Closed.");
+		expect((late.one(".gw-run-bar button") as HTMLButtonElement).disabled).toBe(true);
 	});
 });
 
@@ -86,7 +128,7 @@ describe("an exported page", () => {
 	const page = () => ({
 		root: "m0",
 		models: {
-			m0: { kind: "Layout", state: { children: ["anywidget:m1", "anywidget:m2"], tree, links: [link, { ...link, source: 1, source_trait: "concepts", target: 0, target_trait: "selected" }], title: "", live: false, error: "" }, buffers: [] },
+			m0: { kind: "Layout", state: { children: ["anywidget:m1", "anywidget:m2"], tree, links: [link, { ...link, source: 1, source_trait: "concepts", target: 0, target_trait: "selected" }], title: "", live: false, farewell: "", error: "" }, buffers: [] },
 			m1: { kind: "Histogram", state: { ...histogramTraits, live: false }, buffers: [] },
 			m2: { kind: "UnitGrid", state: { ...someRows(), error: "", live: false }, buffers: [] },
 		},

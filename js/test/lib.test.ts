@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { columnLayout, columnsFit, extent, fitLabel, grouped, ticks } from "../lib/bars";
 import { CATEGORY_COLOURS, categoryColour, groupOrder, isDark, viridis } from "../lib/colour";
-import { count, doneOf, plural, ratio, remaining, short, signedPercent } from "../lib/format";
+import { count, doneOf, lossOrGain, plural, ratio, remaining, short, signedPercent } from "../lib/format";
 import { cardBox, cardsInRect, gridLayout, moveBy, scrollInto, visibleRows } from "../lib/geometry";
 import { dimming, outline, redChannel } from "../lib/outline";
 import { tokens } from "../lib/python";
@@ -21,9 +21,14 @@ describe("numbers", () => {
 	});
 	it("carry a sign as text when they are gains and losses", () => {
 		expect(signedPercent(0.032)).toBe("+3.2 %");
-		expect(signedPercent(-0.004)).toBe("−0.4 %");
-		expect(signedPercent(-0.0001)).toBe("0.0 %");
+		expect(signedPercent(-0.004)).toBe("−0.40 %");
+		expect(signedPercent(-0.0001)).toBe("−0.010 %");
+		expect(signedPercent(0.0000001)).toBe("<0.001 %");
+		expect(signedPercent(0)).toBe("0 %");
 		expect(signedPercent(undefined)).toBe("–");
+	});
+	it("say what is lost or gained", () => {
+		expect([0.005, -0.032, 0, null].map(lossOrGain)).toEqual(["loses 0.50 %", "gains 3.2 %", "changes nothing", ""]);
 	});
 	it("say how long it takes and how far it is", () => {
 		expect(remaining(12.3)).toBe("about 12 s left");
@@ -101,6 +106,7 @@ describe("bars", () => {
 		expect(extent(bars, false)).toEqual([0, 12]);
 		expect(extent([{ key: "a", value: -0.02, low: -0.05 }], true)).toEqual([-0.05, 0.05]);
 		expect(extent([], false)).toEqual([0, 1]);
+		expect(extent([{ key: "a", value: 0.0001 }], true)).toEqual([-0.005, 0.005]);
 	});
 	it("stand side by side with groups apart, and say when they do not fit", () => {
 		const layout = columnLayout(grouped(bars, ["object", "part"]), 200, 15, 40, 10);

@@ -7,7 +7,7 @@ givePageASize();
 const visible = (buttons: HTMLElement[]): (string | null)[] => buttons.filter((button) => !button.hidden).map((button) => button.textContent);
 
 describe("the run bar", () => {
-	const traits = { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, note: "" };
+	const traits = { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "" };
 	it("offers what can be done in each state", async () => {
 		const { model, all, settle } = await mount(runBar, traits);
 		const buttons = (): (string | null)[] => visible(all(".gw-run-buttons button"));
@@ -15,7 +15,8 @@ describe("the run bar", () => {
 		for (const [status, n, expected] of [
 			["running", 10, ["Cancel"]],
 			["cancelled", 10, ["Resume", "Run again"]],
-			["cancelled", 0, ["Run"]],
+			["cancelled", 0, ["Run again"]],
+			["failed", 10, ["Resume", "Run again"]],
 			["done", 100, ["Run again"]],
 		] as const) {
 			model.set("status", status);
@@ -24,6 +25,22 @@ describe("the run bar", () => {
 			await settle();
 			expect(buttons()).toEqual(expected);
 		}
+	});
+	it("offers no Resume where nothing can go on", async () => {
+		const { all } = await mount(runBar, { ...traits, status: "cancelled", n_done: 10, n_total: 100, resumable: false });
+		expect(visible(all(".gw-run-buttons button"))).toEqual(["Run again"]);
+	});
+	it("cannot run for a reason, but cancels", async () => {
+		const { model, one, settle } = await mount(runBar, { ...traits, disabled: "a segmenter is needed" });
+		expect((one("button") as HTMLButtonElement).disabled).toBe(true);
+		expect(one("button").title).toBe("a segmenter is needed");
+		model.set("status", "running");
+		await settle();
+		expect((one("button") as HTMLButtonElement).disabled).toBe(false);
+		model.set("status", "done");
+		model.set("disabled", "");
+		await settle();
+		expect((one("button") as HTMLButtonElement).disabled).toBe(false);
 	});
 	it("says how far it is and how long it takes, as a status", async () => {
 		const { one } = await mount(runBar, { ...traits, status: "running", progress: 0.64, remaining: 12.4, n_done: 640, n_total: 1000 });

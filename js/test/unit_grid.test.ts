@@ -12,8 +12,9 @@ describe("the unit grid", () => {
 		expect(shown(all(".gw-card"))).toEqual(["1", "2", "0", "3", "4"]);
 		expect(one('[data-unit="2"]').getAttribute("aria-label")).toBe("Unit 2: tree (object), IoU 0.20 (0.15 to 0.25), above chance level 0.05");
 		expect(one('[data-unit="1"]').textContent).toContain("not above chance 0.31");
-		expect(one('[data-unit="3"] .gw-card-label').textContent).toBe("unlabelled");
-		expect(one('[data-unit="3"] .gw-card-note').textContent).toBe("best: door");
+		expect(one('[data-unit="3"] .gw-card-label').textContent).toBe("best: door");
+		expect(one('[data-unit="3"]').getAttribute("aria-label")).toContain("unlabelled, best door");
+		expect(one('[data-unit="4"] .gw-card-label').textContent).toBe("unlabelled");
 		expect(one('[data-unit="4"]').textContent).toContain("never active");
 		expect(root.dataset.ready).toBe("1");
 		expect(root.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
@@ -195,6 +196,33 @@ describe("the unit grid", () => {
 		expect(one("[role=dialog]").textContent).toContain("needs Python");
 		expect(model.sent).toEqual([]);
 		expect(model.get("wanted")).toEqual([]);
+	});
+	it("shows on a saved page what it keeps of an opened unit", async () => {
+		const drawn: number[] = [];
+		const canvas = { drawImage: (_: unknown, x: number, y: number) => drawn.push(x, y) };
+		for (const name of ["clearRect", "setTransform", "save", "restore", "scale"]) Object.assign(canvas, { [name]: () => undefined });
+		vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(canvas as never);
+		vi.stubGlobal("createImageBitmap", async () => ({ width: 32, height: 32, close: () => undefined }));
+		const sheet = { units: [0, 1], counts: [2, 1], columns: 2, tile: [16, 16], image: new DataView(new ArrayBuffer(1)) };
+		const kept = { facts: { "1": [["active above", "2.5, on 1.0 % of all pixels"]], "2": [] }, counter: [sheet] };
+		const { one, settle } = await mount(grid, { ...someRows(), kept, mode: "plain", live: false });
+		press(one('[data-unit="1"]'), "Enter");
+		await settle();
+		await settle();
+		const dialog = one("[role=dialog]");
+		expect(dialog.textContent).toContain("active above2.5, on 1.0 %");
+		expect(dialog.textContent).toContain("sits near it, though the unit may follow");
+		expect(one(".gw-detail-waiting").hidden).toBe(true);
+		expect(dialog.querySelectorAll("canvas")[1]?.getAttribute("aria-label")).toBe("1 images");
+		expect(drawn).toEqual([0, 16]); // the second row, and one picture of it
+		press(dialog.querySelector("button") as Element, "ArrowRight");
+		expect(one(".gw-detail-waiting").textContent).toBe("None were kept.");
+	});
+	it("says what a unit's concept loses or gains without it", async () => {
+		const { one } = await mount(grid, { ...someRows(), rows: { ...(someRows().rows as object), effect: [0.005, -0.0004, null, null, null] } });
+		expect(one('[data-unit="0"] .gw-card-foot').textContent).toContain("loses 0.50 %");
+		expect(one('[data-unit="1"] .gw-card-foot').textContent).toContain("gains 0.040 %");
+		expect(one('[data-unit="0"]').getAttribute("aria-label")).toContain("without it tree loses 0.50 %");
 	});
 	it("takes strings from data as text", async () => {
 		const rows = { unit: [0], label: ["<img src=x onerror=alert(1)>"], category: ["<b>"], iou: [0.5] };

@@ -10,6 +10,8 @@ export interface ComponentTraits {
 
 /** Why something cannot be used on an exported page. */
 export const NEEDS_KERNEL = "needs Python: open the notebook to use it";
+/** Why something cannot be used any more. */
+export const NEEDS_RUN = "needs Python: run the cell again to use it";
 
 export interface View<T extends ComponentTraits> {
 	root: HTMLElement;
@@ -17,8 +19,12 @@ export interface View<T extends ComponentTraits> {
 	body: HTMLElement;
 	signal: AbortSignal;
 	host: Host;
-	/** False on an exported page, where no Python answers. */
-	live: boolean;
+	/** False where no Python answers: on an exported page, and from the moment on when a layout sees it go. */
+	readonly live: boolean;
+	/** Why something cannot be used while not `live`; follows a verb-less name, as in "Run needs Python: …". */
+	readonly needs: string;
+	/** Calls `work` when `live` has changed. */
+	onLive(work: () => void): void;
 	get<K extends keyof T & string>(name: K): T[K];
 	/** Changes traits and tells Python. */
 	set(values: Partial<T>): void;
@@ -81,10 +87,11 @@ export function component<T extends ComponentTraits>(
 		if (content.ok) asked?.resolve();
 		else asked?.reject(new Error(content.error || "Python could not do that."));
 	});
-	const live = traits.get("live") !== false;
+	const live = (): boolean => traits.get("live") !== false;
+	const needs = live() ? NEEDS_RUN : NEEDS_KERNEL;
 	const request: View<T>["request"] = (action, fields = {}, timeout = 0) =>
 		new Promise<void>((resolve, reject) => {
-			if (!live) return reject(new Disconnected(`This ${NEEDS_KERNEL}.`));
+			if (!live()) return reject(new Disconnected(`This ${needs}.`));
 			const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
 			const timer = timeout > 0 ? setTimeout(() => settle(() => reject(new NoAnswer("Python has not answered."))), timeout) : 0;
 			const end = (): void => settle(() => reject(new Disconnected("The view was closed.")));
@@ -117,7 +124,11 @@ export function component<T extends ComponentTraits>(
 		body,
 		signal,
 		host,
-		live,
+		get live() {
+			return live();
+		},
+		needs,
+		onLive: (work) => watch(["live"], work),
 		watch,
 		onMessage,
 		request,

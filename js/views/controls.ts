@@ -1,9 +1,9 @@
 /** A form: sliders, numbers, choices, toggles, texts and buttons. */
 import type { RenderProps } from "@anywidget/types";
-import { short } from "../lib/format";
+import { count, short } from "../lib/format";
 import { stream } from "../lib/stream";
 import { assign, h, listen, perFrame, setText, uid } from "../parts/dom";
-import { component, type ComponentTraits, NEEDS_KERNEL, type View } from "./component";
+import { component, type ComponentTraits, type View } from "./component";
 
 export type Value = number | string | boolean | null;
 
@@ -43,7 +43,7 @@ function render(props: RenderProps<ControlsTraits>): void {
 	};
 	const showDisabled = (): void => {
 		for (const [name, { input, reason, element }] of built) {
-			const why = view.live ? (view.get("disabled")[name] ?? "") : NEEDS_KERNEL;
+			const why = view.live ? (view.get("disabled")[name] ?? "") : view.needs;
 			input.disabled = why !== "";
 			element.classList.toggle("gw-off", why !== "");
 			assign(element, { title: why || null });
@@ -62,6 +62,7 @@ function render(props: RenderProps<ControlsTraits>): void {
 	view.watch(["fields"], build);
 	view.watch(["values"], showValues);
 	view.watch(["disabled"], showDisabled);
+	view.onLive(showDisabled);
 	build();
 	view.ready();
 }
@@ -94,15 +95,22 @@ const BUILDERS: Record<Field["kind"], Builder> = {
 	},
 	int(field, view, signal) {
 		const input = h("input", { type: "number", class: "gw-field", min: field.min, max: field.max, step: field.step ?? 1 });
+		const refused = h("span", { class: "gw-control-hint gw-refused", role: "alert", hidden: true });
+		const say = (why: string): void => {
+			setText(refused, why);
+			refused.hidden = why === "";
+		};
+		listen(input, "input", () => say(""), signal);
 		listen(input, "change", () => {
-			const value = clamp(Math.round(Number(input.value)), field);
-			if (input.value.trim() === "" || !Number.isFinite(value)) input.value = String(view.get("values")[field.name] ?? "");
-			else {
-				input.value = String(value);
-				send(view, field.name, value);
-			}
+			const typed = input.value.trim();
+			const why = typed === "" && !input.validity?.badInput ? "" : whyNot(typed, field);
+			if (typed === "" || why) input.value = String(view.get("values")[field.name] ?? "");
+			else send(view, field.name, Number(typed));
+			say(why);
 		}, signal);
-		return row(field, input, (value) => setUnlessTyping(input, value));
+		const built = row(field, input, (value) => setUnlessTyping(input, value));
+		built.element.append(refused);
+		return built;
 	},
 	choice(field, view, signal) {
 		const options = (field.options ?? []).map((option) =>
@@ -165,8 +173,14 @@ function send(view: View<ControlsTraits>, name: string, value: Value): void {
 	view.set({ values: { ...view.get("values"), [name]: value } });
 }
 
-function clamp(value: number, { min, max }: Field): number {
-	return Math.min(max ?? Number.POSITIVE_INFINITY, Math.max(min ?? Number.NEGATIVE_INFINITY, value));
+/** Why what was typed cannot be the value of a field of whole numbers; "" when it can. */
+function whyNot(typed: string, { label, name, min, max }: Field): string {
+	const value = Number(typed);
+	const [low, high] = [min ?? Number.NEGATIVE_INFINITY, max ?? Number.POSITIVE_INFINITY];
+	if (typed !== "" && Number.isSafeInteger(value) && value >= low && value <= high) return "";
+	const from = min == null ? "" : max == null ? ` of at least ${count(min)}` : ` from ${count(min)} to ${count(max)}`;
+	const got = typed === "" ? "" : `; ${typed} is not`;
+	return `${label ?? name} must be a whole number${from || (max == null ? "" : ` up to ${count(max)}`)}${got}.`;
 }
 
 function setUnlessTyping(input: HTMLInputElement, value: Value | undefined): void {

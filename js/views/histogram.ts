@@ -14,8 +14,10 @@ export interface HistogramTraits extends ComponentTraits {
 	selected: string[];
 	groups: string[];
 	title: string;
+	subtitle: string;
 	value_label: string;
 	reference_label: string;
+	note: string;
 	signed: boolean;
 	horizontal: boolean;
 	message: string;
@@ -24,12 +26,14 @@ export interface HistogramTraits extends ComponentTraits {
 function render(props: RenderProps<HistogramTraits>): void {
 	const view = component(props, "histogram");
 	const title = h("h3", { class: "gw-title" });
+	const subtitle = h("div", { class: "gw-histogram-of" });
 	const clear = h("button", { type: "button", class: "gw-quiet", hidden: true }, "Clear");
 	const chart = h("div", { class: "gw-chart", role: "listbox", "aria-multiselectable": "true" });
 	const blank = h("div", { class: "gw-blank" });
 	const legend = h("div", { class: "gw-histogram-legend" });
+	const note = h("p", { class: "gw-histogram-note" });
 	const tip = h("div", { class: "gw-tip", role: "presentation", hidden: true });
-	view.body.append(h("div", { class: "gw-histogram-head" }, title, clear), chart, blank, legend, tip);
+	view.body.append(h("div", { class: "gw-histogram-head" }, title, clear), subtitle, chart, blank, legend, note, tip);
 
 	let width = 0;
 	let active = "";
@@ -80,6 +84,10 @@ function render(props: RenderProps<HistogramTraits>): void {
 		const focused = chart.contains((view.root.getRootNode() as Document | ShadowRoot).activeElement);
 		setText(title, view.get("title"));
 		title.hidden = view.get("title") === "";
+		setText(subtitle, view.get("subtitle"));
+		subtitle.hidden = view.get("subtitle") === "";
+		setText(note, view.get("note"));
+		note.hidden = view.get("note") === "" || !bars.some((bar) => known(bar.chance));
 		clear.hidden = selected.length === 0;
 		chart.hidden = bars.length === 0;
 		blank.hidden = bars.length > 0;
@@ -155,7 +163,7 @@ function render(props: RenderProps<HistogramTraits>): void {
 		redraw();
 	}, view.signal);
 	view.watch(["bars", "selected", "groups", "signed", "horizontal"], redraw);
-	view.watch(["title", "value_label", "reference_label", "message"], redraw);
+	view.watch(["title", "subtitle", "value_label", "reference_label", "note", "message"], redraw);
 	draw();
 	view.ready();
 }

@@ -1,5 +1,6 @@
 /** Pictures on one canvas: before, after, what changed; the old frame stays until the new one can be drawn. */
 import type { RenderProps } from "@anywidget/types";
+import { viridis } from "../lib/colour";
 import { cardBox, type Grid, gridLayout, moveBy } from "../lib/geometry";
 import { assign, fitCanvas, h, listen, onPixelRatio, onResize, perFrame, setText } from "../parts/dom";
 import { magnifier } from "../parts/magnifier";
@@ -36,9 +37,13 @@ function render(props: RenderProps<ImageGridTraits>): void {
 	const cells = h("div", { class: "gw-image-cells", role: "grid", "aria-label": "Images", "aria-multiselectable": "true" });
 	const stage = h("div", { class: "gw-image-stage" }, canvas, cells);
 	const blank = h("div", { class: "gw-blank" });
+	const [least, most] = [h("span"), h("span")];
+	const colours = Array.from({ length: 9 }, (_, i) => viridis(i / 8)).join(", ");
+	const band = h("i", { "aria-hidden": "true", style: `background:linear-gradient(to right, ${colours})` });
+	const scale = h("div", { class: "gw-image-scale", hidden: true }, least, band, most);
 	const lens = magnifier(view.root);
 	const head = h("div", { class: "gw-image-head" }, title, names.element);
-	view.body.append(head, h("div", { class: "gw-image-busy" }, busy), stage, blank, lens.element);
+	view.body.append(head, h("div", { class: "gw-image-busy" }, busy), stage, scale, blank, lens.element);
 
 	let opened: Record<string, Sheet> = {};
 	let fading: Record<string, Sheet> = {}; // replaced sheets, drawn until their successors are decoded
@@ -93,6 +98,9 @@ function render(props: RenderProps<ImageGridTraits>): void {
 		stage.hidden = !data;
 		blank.hidden = Boolean(data);
 		setText(blank, view.get("message") || "No images yet.");
+		scale.hidden = !data?.scale;
+		setText(least, data?.scale?.[0] ?? "");
+		setText(most, data?.scale?.[1] ?? "");
 		if (!data || width === 0) return;
 		const n = count(data);
 		const gap = 4;

@@ -3,7 +3,7 @@ import type { RenderProps } from "@anywidget/types";
 import { plural } from "../lib/format";
 import { assign, h, icon, ICONS, listen, setText, uid } from "../parts/dom";
 import { popup } from "../parts/popup";
-import { component, type ComponentTraits, NEEDS_KERNEL } from "./component";
+import { component, type ComponentTraits } from "./component";
 
 export interface Layer {
 	name: string;
@@ -120,7 +120,7 @@ function render(props: RenderProps<LayerPickerTraits>): void {
 		setText(facts, current ? [size(current), units(current)].filter(Boolean).join(" · ") : "");
 		dot.classList.toggle("gw-on", current?.dissected === true);
 		button.disabled = layers.length === 0 || !view.live;
-		const known = view.live ? `${plural(dissected, "layer")} of ${layers.length} dissected` : `Another layer ${NEEDS_KERNEL}`;
+		const known = view.live ? `${plural(dissected, "layer")} of ${layers.length} dissected` : `Another layer ${view.needs}`;
 		assign(button, { title: known });
 		list.replaceChildren(
 			...layers.map((layer, i) => {
@@ -145,6 +145,7 @@ function render(props: RenderProps<LayerPickerTraits>): void {
 		if (panel.open) activate(active);
 	};
 	view.watch(["layers", "layer"], update);
+	view.onLive(update);
 	update();
 	view.ready();
 }

@@ -19,6 +19,7 @@ export interface LayoutTraits extends ComponentTraits {
 	links: Link[];
 	title: string;
 	live: boolean;
+	farewell: string;
 }
 
 const EVERY = 5000; // between two heartbeats [ms]
@@ -37,6 +38,7 @@ async function render(props: RenderProps<LayoutTraits>): Promise<void> {
 	const home = h("div", { class: "gw-home" });
 	const saved = h("p", { class: "gw-saved", hidden: view.live }, SAVED);
 	view.body.append(notice, h("div", { class: "gw-layout-head" }, title, saved), home);
+	let models: (AnyModel | null)[] = [];
 	let life = new AbortController();
 	view.signal.addEventListener("abort", () => life.abort(), { once: true });
 
@@ -48,8 +50,9 @@ async function render(props: RenderProps<LayoutTraits>): Promise<void> {
 		const places = refs.map(() => h("div", { class: "gw-place" }));
 		const tree = view.get("tree");
 		home.replaceChildren(place(isTree(tree) ? tree : { kind: "column", items: refs.map((_, i) => i) }, places));
-		const models = await Promise.all(refs.map((ref, i) => child(ref, places[i] as HTMLElement, signal)));
+		models = await Promise.all(refs.map((ref, i) => child(ref, places[i] as HTMLElement, signal)));
 		if (signal.aborted) return;
+		takeLeave();
 		follow(view.get("links"), models, signal);
 	};
 	const child = async (ref: string, el: HTMLElement, signal: AbortSignal): Promise<AnyModel | null> => {
@@ -66,12 +69,23 @@ async function render(props: RenderProps<LayoutTraits>): Promise<void> {
 			return null;
 		}
 	};
+	/** What needs Python is switched on or off in every child; other views of theirs hear of it too. */
+	const enable = (live: boolean): void => models.forEach((model) => model?.set("live", live));
+	const takeLeave = (): void => {
+		const words = view.get("farewell");
+		if (!words) return;
+		notice.hidden = false;
+		notice.classList.remove("gw-gone");
+		setText(notice.lastElementChild as Element, words);
+		enable(false);
+	};
 	const head = (): void => {
 		setText(title, view.get("title"));
 		title.hidden = view.get("title") === "";
 	};
 	view.watch(["title"], head);
 	view.watch(["children", "tree", "links"], () => void build());
+	view.watch(["farewell"], takeLeave);
 	head();
 	await build();
 
@@ -80,8 +94,10 @@ async function render(props: RenderProps<LayoutTraits>): Promise<void> {
 			ask: () => view.request("ping", {}, PATIENCE),
 			isGone: (reason) => reason instanceof Disconnected,
 			every: EVERY,
-			wanted: () => document.visibilityState !== "hidden" && view.root.isConnected,
+			wanted: () => !view.get("farewell") && document.visibilityState !== "hidden" && view.root.isConnected,
 			told: (pulse) => {
+				if (view.get("farewell")) return;
+				enable(pulse !== "gone");
 				notice.hidden = pulse === "alive";
 				notice.classList.toggle("gw-gone", pulse === "gone");
 				view.root.classList.toggle("gw-disconnected", pulse === "gone");

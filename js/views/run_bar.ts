@@ -2,7 +2,7 @@
 import type { RenderProps } from "@anywidget/types";
 import { doneOf, remaining } from "../lib/format";
 import { assign, h, listen, setText } from "../parts/dom";
-import { component, type ComponentTraits, NEEDS_KERNEL, type View } from "./component";
+import { component, type ComponentTraits, type View } from "./component";
 
 export interface RunBarTraits extends ComponentTraits {
 	status: "idle" | "running" | "cancelled" | "failed" | "done";
@@ -10,7 +10,9 @@ export interface RunBarTraits extends ComponentTraits {
 	remaining: number;
 	n_done: number;
 	n_total: number;
+	resumable: boolean;
 	note: string;
+	disabled: string;
 }
 
 const ACTIONS: Record<RunBarTraits["status"], readonly string[]> = {
@@ -36,21 +38,23 @@ function render(props: RenderProps<RunBarTraits>): void {
 	const update = (): void => {
 		const state = view.get("status");
 		const [done, total] = [view.get("n_done"), view.get("n_total")];
-		const resumable = done > 0 && (total === 0 || done < total);
+		const resumable = view.get("resumable") && done > 0 && (total === 0 || done < total);
 		const actions = ACTIONS[state].filter((action) => action !== "resume" || resumable);
 		[first, second].forEach((button, i) => {
 			const action = actions[i] ?? "";
 			button.hidden = action === "";
 			button.dataset.action = action;
-			setText(button, action === "run" && (state === "done" || i === 1) ? "Run again" : (WORDS[action] ?? ""));
-			button.disabled = !view.live || pending !== "";
-			assign(button, { title: view.live ? null : `${WORDS[action]} ${NEEDS_KERNEL}` });
+			setText(button, action === "run" && state !== "idle" ? "Run again" : (WORDS[action] ?? ""));
+			const off = action === "cancel" ? "" : view.get("disabled");
+			button.disabled = !view.live || pending !== "" || off !== "";
+			assign(button, { title: view.live ? off || null : `${WORDS[action]} ${view.needs}` });
 		});
 		first.classList.toggle("gw-primary", actions[0] !== "cancel");
 		const share = state === "done" ? 1 : Math.max(0, Math.min(1, view.get("progress")));
 		fill.style.transform = `scaleX(${share})`;
 		assign(track, { "aria-valuenow": Math.round(share * 100), "data-status": state });
 		setText(status, sentence(view));
+		assign(status, { title: status.textContent || null });
 	};
 	const act = async (button: HTMLButtonElement): Promise<void> => {
 		pending = button.dataset.action ?? "";
@@ -60,7 +64,8 @@ function render(props: RenderProps<RunBarTraits>): void {
 		if (!view.signal.aborted) update();
 	};
 	for (const button of [first, second]) listen(button, "click", () => void act(button), view.signal);
-	view.watch(["status", "progress", "remaining", "n_done", "n_total", "note"], update);
+	view.watch(["status", "progress", "remaining", "n_done", "n_total", "resumable", "note", "disabled"], update);
+	view.onLive(update);
 	update();
 	view.ready();
 }

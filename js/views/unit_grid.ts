@@ -10,7 +10,7 @@ import { type Detail, unitDetail } from "../parts/unit_detail";
 import { unitGestures } from "../parts/unit_gestures";
 import { unitToolbar } from "../parts/unit_toolbar";
 import { unitViewport } from "../parts/unit_viewport";
-import { component, type ComponentTraits, NEEDS_KERNEL } from "./component";
+import { component, type ComponentTraits } from "./component";
 
 export interface UnitGridTraits extends ComponentTraits {
 	rows: Columns;
@@ -24,8 +24,15 @@ export interface UnitGridTraits extends ComponentTraits {
 	sort: Sort;
 	mode: Mode;
 	detail: Detail | null;
+	kept: Kept | Record<string, never>;
 	legend: { name: string; color: string }[];
 	message: string;
+}
+
+/** What a page without Python tells of opened units. */
+interface Kept {
+	facts: Record<string, [string, unknown][]>;
+	counter: SheetData[];
 }
 
 const EMPTY_GRID = "No units yet.\nRun a dissection to see what they stand for.";
@@ -37,6 +44,7 @@ function render(props: RenderProps<UnitGridTraits>): void {
 	const { signal } = view;
 	const cache = new SheetCache(() => pictures(), signal);
 	const strips = new StripStore(cache);
+	const counters = new StripStore(cache);
 
 	let rows: Row[] = [];
 	let shown: Row[] = [];
@@ -180,14 +188,17 @@ function render(props: RenderProps<UnitGridTraits>): void {
 		if (opened === null || !row) return detail.hide();
 		const filled = view.get("detail");
 		const mine = filled?.unit === opened ? filled : null;
-		const asked = refused || (mine ? "None were kept." : "Looking for them…");
+		const facts = view.get("kept").facts?.[opened] ?? null;
+		const none = mine || (facts && !view.live) ? "None were kept." : "";
+		const asked = refused || none || (view.live ? "Looking for them…" : `Looking for them ${view.needs}.`);
 		detail.show({
 			row,
 			detail: mine,
 			strip: strips.get(opened),
 			mode: view.get("mode"),
 			selected: selection.units.has(opened),
-			waiting: view.live ? asked : `Looking for them ${NEEDS_KERNEL}.`,
+			kept: view.live ? { facts: null, counter: null } : { facts, counter: counters.get(opened) },
+			waiting: asked,
 		});
 	};
 	const open = (unit: number): void => {
@@ -279,8 +290,11 @@ function render(props: RenderProps<UnitGridTraits>): void {
 	onResize(view.root, () => later(), signal);
 	onPixelRatio(repaint, signal);
 
+	view.onLive(later);
+
 	takeRows();
 	strips.replace(view.get("sheets"));
+	counters.replace(view.get("kept").counter ?? []);
 	refresh();
 	view.ready();
 }

@@ -233,6 +233,33 @@ def test_a_dissection_that_was_made_before_is_shown(make):
     assert controller.layer == "layer2" and controller.result is dissection and controller.dissected == ("layer2",)
 
 
+def test_a_dissection_that_was_made_before_brings_its_settings(make):
+    chosen = {"n": 90, "seed": 7, "rule": "iqr", "top_fraction": 0.2, "truncation": 1.5}
+    dissection = make(**chosen).run(wait=True)
+    controller = make()
+    controller.adopt(dissection)
+    assert {name: getattr(controller, name) for name in chosen} == chosen
+    again = controller.run(wait=True)
+    assert again is not dissection and again.options == dissection.options
+
+
+def test_runs_that_were_stopped_are_known_by_layer(make, reader):
+    slow = Slow(reader, stop_at=2)
+    controller = make(segmenter=slow)
+    controller.run()
+    assert slow.reached.wait(20)
+    assert controller.stopped == {}
+    controller.cancel()
+    slow.go.set()
+    controller.wait(30.0)
+    assert controller.stopped == {"layer1": (64, 200, False)}
+    controller.layer = "layer2"
+    controller.run(wait=True)
+    assert set(controller.stopped) == {"layer1"}
+    controller.layer = "layer1"
+    assert controller.resume(wait=True).complete and controller.stopped == {}
+
+
 def test_a_dissection_of_another_network_is_refused(make):
     from ganwidgets.testing import planted_generator
 

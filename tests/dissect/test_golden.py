@@ -86,7 +86,10 @@ def test_top_images_are_those_of_davidbau_dissect(dissected, golden, layer):
 def test_iqr_is_that_of_gandissect(dissected, golden, layer, exact, level, share):
     """Streaming: 1,024 bins for all pixels, so the best level may be the next of the 100; the labels are the same."""
     found = dissected("iqr", exact)[1].layers[layer]
-    np.testing.assert_array_equal(found.concept + 1, golden[f"iqr.{layer}.label"])
+    label = golden[f"iqr.{layer}.label"]
+    overlap = golden[f"iqr.{layer}.iou"][label, range(len(label))] > 0  # one without has no name here
+    np.testing.assert_array_equal(found.concept + 1, np.where(overlap, label, 0))
+    assert overlap.mean() > 0.8
     np.testing.assert_allclose(found.threshold, golden[f"iqr.{layer}.level"], rtol=0, atol=level)
     for name in ("iou", "iqr"):
         np.testing.assert_allclose(getattr(found, name), golden[f"iqr.{layer}.{name}"][1:].T, rtol=0, atol=share)

@@ -61,8 +61,8 @@ def test_a_new_panel_dissects_and_shows_units_bars_and_pictures(make):
     bars = {bar["key"]: bar for bar in panel.histogram.bars}
     assert bars["blue"]["value"] >= 1 and set(bars) <= {"red", "blue", "red top"}
     assert all(bar["chance"] is not None for bar in panel.histogram.bars)
-    assert list(panel.images.sheets) == ["before", "after", "difference"]
-    assert [sheet["count"] for sheet in panel.images.sheets.values()] == [12] * 3
+    assert list(panel.images.sheets) == ["before"]  # nothing is ablated: there is nothing to compare
+    assert panel.images.sheets["before"]["count"] == 12 and panel.images.title == "12 generated pictures"
     assert panel.run_bar.status == "done" and (panel.run_bar.n_done, panel.run_bar.n_total) == (100, 100)
     assert panel.picker.layer == "layer1" and [x["dissected"] for x in panel.picker.layers] == [True, False, False]
     assert panel.grid.groups == ["object", "part"] and panel.grid.legend[0]["name"] == "red"
@@ -93,7 +93,9 @@ def test_selected_units_change_the_pictures_and_the_bars(make):
     red = {bar["key"]: bar for bar in panel.losses.bars}["red"]
     assert red["value"] == pytest.approx(-panel.effect.effect[0]) and red["value"] < 0
     assert red["low"] <= red["value"] <= red["high"] and red["chance"] <= 0
-    assert panel.images.title == "Without unit 0"
+    assert panel.images.title == "Without unit 0" and list(panel.images.sheets) == ["before", "after", "difference"]
+    assert [sheet["count"] for sheet in panel.images.sheets.values()] == [12] * 3
+    assert [bool(sheet.get("scale")) for sheet in panel.images.sheets.values()] == [False, False, True]
     before, after = (open_image(panel.images.sheets[name]["image"]) for name in ("before", "after"))
     assert before.size == after.size == (64, 48) and before.tobytes() != after.tobytes()
     browser_sets(panel.edit, values={**panel.edit.values, "strength": 0.25})
@@ -193,6 +195,8 @@ def test_enter_opens_a_units_detail(make):
     facts = dict(detail["facts"])
     assert detail["unit"] == 0 and facts["best concept"] == "red (object)" and float(facts["IoU"].split()[0]) > 0
     assert open_image(detail["top"]["image"]).size[0] == 4 * detail["top"]["tile"][0]
+    counted = len(panel.result.counterexamples(0, layer="layer1"))
+    assert counted % 4 and detail["counter"]["count"] == counted  # and no empty tiles behind them
     browser_asks(panel.grid, "detail", unit=99)
     assert "`unit` must be a unit" in panel.grid.error
     for unit in (1, 2, 3):  # dead and saturated ones too
@@ -213,7 +217,7 @@ def test_each_unit_can_be_measured_alone(make):
     assert panel.measure.fields[0]["label"] == "Measure each unit alone" and panel.run_bar.note == ""
     browser_asks(panel.grid, "detail", unit=0)
     panel.wait(10.0)
-    assert "pixels of red lost without it" in dict(panel.grid.detail["facts"])
+    assert dict(panel.grid.detail["facts"])["without it"] == f"red loses {100 * effects[0]:.2g} % of all pixels"
 
 
 # What can go wrong
@@ -259,12 +263,31 @@ def test_clicks_from_several_threads_during_a_run_end_on_the_last(make):
     assert panel.run_bar.error == panel.images.error == panel.grid.error == panel.edit.error == ""
 
 
-def test_without_a_segmenter_it_says_what_is_missing(make):
+def test_without_a_segmenter_nothing_runs_and_it_says_what_is_missing(make):
     panel = make(segmenter=None)
-    assert "`segmenter` must be given" in panel.run_bar.error
+    assert (panel.run_bar.status, panel.run_bar.error, panel.dissecting.status) == ("idle", "", "idle")
+    for said in (panel.run_bar.disabled, panel.run_bar.note, panel.grid.message, panel.measure.disabled["measure"]):
+        assert "`segmenter=` is needed to name units" in said
+    assert "Press Run" not in panel.grid.message and "panel.units" in panel.grid.message
+    assert panel.images.sheets and panel.images.error == ""
     panel.units = [0]
     panel.wait(10.0)
-    assert "segmenter" in panel.losses.message and panel.images.sheets
+    assert "segmenter" in panel.losses.message and list(panel.images.sheets) == ["before", "after", "difference"]
+    named = make()
+    assert named.run_bar.disabled == "" and named.measure.disabled == {}
+
+
+def test_a_generator_of_ones_own_gets_no_bundled_segmenter_for_its_name(make):
+    import ganwidgets as gw
+    from ganwidgets.testing import planted_generator
+
+    network = planted_generator()
+    network.name = "scenes"
+    panel = make(network, segmenter=None)
+    assert panel.segmenter is None and "# G is your generator" in panel.snippet.code
+    assert "gw.segment.load" not in panel.snippet.code
+    bundled = make(gw.load("scenes"), layer=None, segmenter=None, run=False)
+    assert bundled.segmenter.name == "scenes" and "G = gw.load('scenes')" in bundled.snippet.code
 
 
 def test_a_generator_that_gives_nan_is_told(make):
@@ -322,6 +345,43 @@ def test_a_result_that_exists_is_shown_without_running(make, planted, reader):
     assert panel.run_bar.status == "done" and panel.grid.rows["label"][0] == "red"
     bare = make(layer=None, result=result, segmenter=None)
     assert bare.grid.rows["label"][0] == "red" and bare.run_bar.error == ""
+    assert bare.run_bar.disabled and bare.run_bar.note == ""
+
+
+def test_running_again_repeats_an_adopted_result(make, planted, reader):
+    import ganwidgets as gw
+
+    result = gw.dissect.run(planted, layer="layer2", segmenter=reader, n=80, seed=5, rule="iqr", padding="zeros")
+    panel = make(layer=None, result=result, n=1000, seed=1)
+    assert panel.n == 80 and panel.settings.values["n"] == 80 and panel.settings.values["rule"] == "iqr"
+    browser_asks(panel.run_bar, "run")
+    panel.wait(30.0)
+    assert panel.result is not result and panel.result.options == result.options
+    assert panel.result.to_frame().equals(result.to_frame())
+
+
+def test_the_page_says_what_is_shown_and_what_the_chance_mark_means(make):
+    panel = make()
+    assert panel.histogram.subtitle == "layer1 · 100 images, seed 1, top fraction 0.4"
+    browser_sets(panel.settings, values={"n": 700, "rule": "iqr"})  # of the next run, not of what is shown
+    assert panel.histogram.subtitle == "layer1 · 100 images, seed 1, top fraction 0.4"
+    assert "other images" in panel.histogram.reference_label
+    assert "same place in every picture" in panel.histogram.note and "near chance" in panel.histogram.note
+    panel.layer = "layer2"
+    assert panel.histogram.subtitle == "" and panel.histogram.message == "Nothing is dissected yet."
+    panel.wait(10.0)
+
+
+def test_a_run_that_labels_nothing_says_so(make, reader):
+    class Blind:
+        name, concepts, categories, slots = "blind", reader.concepts, reader.categories, reader.slots
+
+        def __call__(self, images):
+            return reader(images) * 0
+
+    panel = make(segmenter=Blind(), n=64)
+    assert panel.histogram.bars == []
+    assert panel.histogram.message == "No unit is labelled: none passes the rule 'top_fraction'."
 
 
 def test_cancel_and_resume_from_the_run_bar(make, reader):
@@ -352,6 +412,85 @@ def test_cancel_and_resume_from_the_run_bar(make, reader):
     assert panel.run_bar.status == "done" and panel.result.n == 300
 
 
+class Stubborn:
+    """A segmenter that fails, or waits for a test, at the batch with a number."""
+
+    def __init__(self, reader):
+        self.reader, self.batches, self.fail_at, self.wait_at = reader, 0, 0, 0
+        self.started, self.go = threading.Event(), threading.Event()
+        self.name, self.concepts, self.categories = "stubborn", reader.concepts, reader.categories
+        self.slots = reader.slots
+
+    def __call__(self, images):
+        self.batches += 1
+        if self.batches == self.fail_at:
+            raise RuntimeError("lost")
+        if self.batches == self.wait_at:
+            self.started.set()
+            assert self.go.wait(20)
+        return self.reader(images)
+
+
+def test_a_run_stopped_before_its_first_result_can_go_on_though_an_older_result_is_shown(make, reader):
+    segmenter = Stubborn(reader)
+    panel = make(segmenter=segmenter, n=64)
+    old = panel.result
+    panel.wait(10.0)
+    panel.n, panel.dissecting.rule, segmenter.wait_at = 200, "iqr", segmenter.batches + 3
+    browser_asks(panel.run_bar, "run")
+    assert segmenter.started.wait(20)
+    browser_asks(panel.run_bar, "cancel")
+    segmenter.go.set()
+    panel.wait(20.0)
+    bar = panel.run_bar
+    assert panel.result is old and panel.histogram.subtitle.startswith("layer1 · 64 images")
+    assert (bar.status, bar.n_done, bar.n_total, bar.resumable) == ("cancelled", 96, 400, True)
+    panel.layer = "layer2"
+    assert (bar.status, bar.n_done, bar.resumable) == ("idle", 0, False)
+    panel.layer = "layer1"
+    assert (bar.status, bar.n_done, bar.resumable) == ("cancelled", 96, True)
+    browser_asks(bar, "resume")
+    panel.wait(30.0)
+    assert bar.status == "done" and panel.result.rule == "iqr" and panel.result.n == 200
+    assert panel.dissecting.stopped == {} and not bar.resumable
+
+
+def test_a_run_that_fails_early_can_go_on_though_an_older_result_is_shown(make, reader):
+    segmenter = Stubborn(reader)
+    panel = make(segmenter=segmenter, n=64)
+    old = panel.result
+    panel.wait(10.0)
+    segmenter.fail_at = segmenter.batches + 2
+    panel.n = 128
+    browser_asks(panel.run_bar, "run")
+    panel.wait(20.0)
+    bar = panel.run_bar
+    assert panel.result is old and "lost" in bar.error
+    assert (bar.status, bar.n_done, bar.n_total, bar.resumable) == ("failed", 32, 128, True)
+    browser_asks(bar, "resume")
+    panel.wait(20.0)
+    assert bar.status == "done" and panel.result.n == 128 and bar.error == ""
+
+
+def test_a_run_that_another_layer_replaced_can_go_on(make, reader):
+    segmenter = Stubborn(reader)
+    segmenter.wait_at = 4
+    panel = make(segmenter=segmenter, n=300, run=False)
+    browser_asks(panel.run_bar, "run")
+    assert segmenter.started.wait(20)
+    panel.layer = "layer2"
+    assert panel.run_bar.status == "running" and panel.run_bar.note == "this run is of layer1"
+    browser_asks(panel.run_bar, "run")
+    segmenter.go.set()
+    panel.wait(30.0)
+    assert panel.run_bar.note == "" and panel.run_bar.status == "done"
+    panel.layer = "layer1"
+    assert (panel.run_bar.status, panel.run_bar.resumable) == ("cancelled", True)
+    browser_asks(panel.run_bar, "resume")
+    panel.wait(30.0)
+    assert panel.result.n == 300 and panel.run_bar.status == "done"
+
+
 def test_the_code_repeats_what_is_shown(make, planted, reader):
     panel = make(planted)
     panel.units = [0, 4]
@@ -359,6 +498,7 @@ def test_the_code_repeats_what_is_shown(make, planted, reader):
     panel.wait(10.0)
     names = {"G": planted, "S": reader}
     exec(panel.snippet.code, names)
+    assert names["d"].to_frame().equals(panel.result.to_frame())
     for name in ("before", "after", "effect", "chance", "interval"):
         np.testing.assert_array_equal(getattr(names["effect"], name), getattr(panel.effect, name))
     from ganwidgets.nn.images import to_uint8
@@ -369,12 +509,47 @@ def test_the_code_repeats_what_is_shown(make, planted, reader):
 def test_the_code_of_the_bundled_world_needs_nothing_else():
     from ganwidgets.ablate import Ablation
     from ganwidgets.ablate.controller import Shown
-    from ganwidgets.dissect.panel_effects import code
+    from ganwidgets.dissect.panel_code import code
 
     shown = Shown(Ablation("layer5", (3,)), seed=1, truncation=None, n_images=12)
-    text = code('gw.load("scenes")', 'gw.segment.load("scenes")', shown)
-    assert text.splitlines()[2] == 'G = gw.load("scenes")' and 'S = gw.segment.load("scenes")' in text
+    text = code("scenes", "scenes", shown)
+    assert text.splitlines()[2] == "G = gw.load('scenes')" and "S = gw.segment.load('scenes')" in text
     assert "strength" not in text and "truncation" not in text
+
+
+def test_only_what_a_name_really_stands_for_is_called_by_it(planted, reader):
+    import torch
+
+    import ganwidgets as gw
+    from ganwidgets.dissect.panel_code import network_name, segmenter_name
+
+    network = gw.load("scenes")
+    assert network_name(network) == "scenes" and network_name(planted) == ""
+    early = next(name for name in gw.models.checkpoints.names() if "@" in name)
+    assert network_name(gw.load(early)) == early
+    with torch.no_grad():
+        next(network.module.parameters()).add_(1.0)
+    assert network_name(network) == ""
+    segmenter = gw.segment.load("scenes")
+    assert segmenter_name(segmenter) == "scenes"
+
+    class Mine:
+        name, concepts, categories, slots = "scenes", reader.concepts, reader.categories, reader.slots
+
+    assert segmenter_name(Mine()) == segmenter_name(reader) == ""
+
+
+def test_the_code_tells_the_settings_that_are_not_usual(planted, reader):
+    import ganwidgets as gw
+    from ganwidgets.dissect.panel_code import code
+
+    chosen = {"layer": "layer2", "n": 70, "seed": 3, "rule": "iqr", "truncation": 1.5, "batch": 16}
+    result = gw.dissect.run(planted, segmenter=reader, **chosen)
+    names = {"G": planted, "S": reader}
+    text = code("", "", None, result, "layer2")
+    assert "top_fraction" not in text and "grid" not in text
+    exec(text, names)
+    assert names["d"].options == result.options
 
 
 def test_the_export_holds_every_unit_and_the_links(make, tmp_path):
@@ -387,6 +562,14 @@ def test_the_export_holds_every_unit_and_the_links(make, tmp_path):
     assert sorted(unit for sheet in grid["state"]["sheets"] for unit in sheet["units"]) == list(range(60))
     layout = next(model for model in models.values() if model["kind"] == "Layout")
     assert len(layout["state"]["links"]) == 2
+    kept = grid["state"]["kept"]
+    assert sorted(map(int, kept["facts"])) == list(range(60)) and panel.grid.kept == {}  # the browser has no need of it
+    found = {unit: len(panel.result.counterexamples(unit, layer="layer1", k=4)) for unit in range(60)}
+    counts = {unit: k for s in kept["counter"] for unit, k in zip(s["units"], s["counts"], strict=True)}
+    assert counts == {unit: k for unit, k in found.items() if k} and sum(counts.values()) > 60
+    facts = dict(kept["facts"]["0"])
+    assert f"{panel.result.layer().threshold[0]:.4g}, on " in facts["active above"] and facts["images"] == "100"
+    assert [path for path in (b["path"] for b in grid["buffers"]) if path[:2] == ["kept", "counter"]]
     assert "http://" not in text.replace("http://www.w3.org", "") and "https://" not in text.replace(
         "https://www.w3", ""
     )
@@ -400,6 +583,11 @@ def test_a_dissection_alone_becomes_a_page_with_a_section_per_layer(planted, rea
     text = (tmp_path / "d.html").read_text(encoding="utf-8")
     models = json.loads(re.search(r'id="gw-page">(.*?)</script>', text, re.DOTALL)[1])["models"]
     assert [model["kind"] for model in models.values()].count("UnitGrid") == 2
+    grids = [model["state"] for model in models.values() if model["kind"] == "UnitGrid"]
+    assert all(len(grid["kept"]["facts"]) == 8 and grid["kept"]["counter"] for grid in grids)
+    histograms = [model["state"] for model in models.values() if model["kind"] == "Histogram"]
+    assert [one["subtitle"].split(" · ")[0] for one in histograms] == ["layer1", "layer2"]
+    assert all("near chance" in one["note"] for one in histograms)
 
 
 def test_a_cell_that_is_run_again_closes_its_old_panel(make, monkeypatch):
@@ -417,6 +605,40 @@ def test_a_cell_that_is_run_again_closes_its_old_panel(make, monkeypatch):
     assert not other.dissecting._closed and not again.dissecting._closed
     named = [make(run=False, key="mine") for _ in range(2)]
     assert [panel.dissecting._closed for panel in named] == [True, False]
+
+
+def test_a_closed_panel_leaves_its_view_as_it_is(make):
+    sent = []
+
+    class Recording(QuietComm):
+        def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
+            sent.append((msg_type, self.comm_id, data or {}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comm, "create_comm", lambda *args, **kwargs: Recording(*args, **kwargs))
+        panel = make()
+    layout, grid = panel.layout.comm.comm_id, panel.grid.comm
+    told = len(sent)
+    panel.close()
+    import gc
+
+    gc.collect()
+    states = [data["state"] for kind, at, data in sent[told:] if at == layout and kind == "comm_msg"]
+    assert states == [{"farewell": panel.layout.farewell}] and "newer run of its cell" in panel.layout.farewell
+    assert "comm_close" not in {kind for kind, *_ in sent}
+    grid.handle_msg({"content": {"data": {"method": "update", "state": {"selected": [1]}}}, "buffers": []})
+    assert panel.units == () and panel.grid.selected == []  # a click into it arrives nowhere
+
+
+def test_the_panel_function_keeps_its_signature_and_its_words():
+    import subprocess
+    import sys
+
+    look = "print('segmenter' in inspect.signature(gw.dissect.panel).parameters, gw.dissect.panel.__doc__[:40])"
+    for first in ("gw.dissect.panel", "import ganwidgets.dissect.panel", "from ganwidgets.dissect.panel import Panel"):
+        program = f"import inspect, ganwidgets as gw\n{first}\n{look}\n{look}"
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert ran.stdout.splitlines() == ["True Dissect a generator in a notebook cell a"] * 2
 
 
 def test_closing_stops_the_run_and_frees_what_it_held(make):

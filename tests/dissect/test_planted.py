@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 RED, BLUE, DEAD, SATURATED = range(4)
 
@@ -51,6 +52,30 @@ def test_a_concept_that_never_occurs_has_0_and_never_nan(planted, reader, rule, 
     for part in ("iou", "iqr", "label_iou", "threshold", "area", "interval", "iou_chance", "chance_units"):
         if getattr(found, part) is not None:
             assert np.isfinite(getattr(found, part)).all(), part
+
+
+def test_a_unit_that_meets_no_concept_has_no_name(planted, make_segmenter):
+    nothing = make_segmenter(lambda images: (images[:, :1] * 0).to(torch.uint8), ["never", "neither"])
+    for rule in ("top_fraction", "iqr"):
+        found = dissect(planted, nothing, rule=rule, top_fraction=0.3).layer()
+        assert (found.concept == -1).all() and not found.labelled.any() and (found.label_iou == 0).all()
+
+
+def test_a_unit_that_was_unusually_active_at_first_is_spoken_of(make_generator, make_segmenter):
+    """On in 32 of the first 64 images and never again: its top 0.3 lie below every threshold that looked likely."""
+
+    def maps(z):
+        x = torch.linspace(0, 0.5, 64).view(8, 8).expand(len(z), 1, 8, 8)
+        return x + (z[:, :1, None, None] > 0) * (z[:, :1, None, None] < 32)
+
+    generator = make_generator(
+        maps, lambda x: x.clamp(0, 1) * 2 - 1, depth=1, sampler=lambda n, seed: np.arange(n)[:, None]
+    )
+    red = make_segmenter(lambda images: (images > 0).to(torch.uint8), ["red"])
+    told = [dissect(generator, red, layer="maps", n=512, top_fraction=0.1, exact=exact) for exact in (False, True)]
+    assert [len(d.notes) for d in told] == [1, 0]
+    assert told[0].notes[0].startswith("1 unit of 'maps' were so much more active in the first 64 images")
+    assert told[0].layer().area[0] < told[1].layer().area[0]
 
 
 @pytest.mark.parametrize("rule", ["top_fraction", "iqr"])

@@ -111,6 +111,20 @@ def test_values_beyond_the_range_are_told_once(recwarn):
     assert not recwarn.list
 
 
+def test_a_few_values_beyond_are_judged_over_a_fair_sample(recwarn):
+    g = TorchGenerator(Ramp(), z_shape=(1,))
+    often, seldom = torch.zeros(50, 1), torch.zeros(200, 1)
+    often[0] = seldom[0] = 2.0  # 2 % of these, 0.5 % of those
+    g.images(often), g.images(seldom), g.images(seldom)
+    assert not recwarn.list
+    g = TorchGenerator(Ramp(), z_shape=(1,))
+    for _ in range(5):
+        g.images(often)
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="2% of the values of Ramp lie beyond"):
+        g.images(often)
+
+
 def test_another_output_range_is_mapped():
     g = TorchGenerator(Ramp(), z_shape=(1,), output_range=(0, 255))
     assert g.images(torch.tensor([[0.0], [127.5], [255.0]]))[:, 0, 0, 0].tolist() == [-1, 0, 1]

@@ -83,3 +83,8 @@ def test_the_graph_of_a_real_dissection(real):
         name: n for name, n in zip(real.concepts, layer.labelled_units, strict=True) if n
     }
     assert {"red", "blue"} <= set(names(figure))
+
+
+def test_of_several_layers_one_must_be_named(real):
+    with pytest.raises(ValueError, match=r"`plot\(layer=…\)` draws one layer: give one of \['layer1', 'layer2'\]"):
+        real.plot()

@@ -231,3 +231,18 @@ def test_a_picture_that_fails_does_not_hide_the_component() -> None:
 def test_wrong_traits_are_refused_in_one_sentence(kind: type[Component], traits: dict, message: str) -> None:
     with pytest.raises(TraitError, match=message):
         kind(**traits)
+
+
+def test_what_is_let_go_stays_in_the_browser() -> None:
+    bar = ui.RunBar(note="seen")
+    kept, left = bar.comm, weakref.ref(bar)
+    bar.let_go()
+    bar.let_go()  # twice is harmless
+    bar.note = "not sent"
+    assert bar.comm is None
+    kept.update(note="written by the browser")  # nobody listens
+    assert bar.note == "not sent"
+    del bar
+    gc.collect()
+    assert left() is None
+    assert [kind for kind, *_ in kept.messages] == ["comm_open"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ganwidgets import ui
@@ -83,3 +84,12 @@ def test_a_page_is_written_in_one_step(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="must lie in an existing folder"):
         ui.RunBar().to_html(tmp_path / "nowhere" / "lab.html")
+
+
+def test_a_page_may_hold_what_the_browser_of_a_notebook_does_not(rows: dict, strip: Callable[..., dict]) -> None:
+    grid = ui.UnitGrid(rows=rows)
+    kept = {"facts": {"0": [["n", np.int64(3)]]}, "counter": [strip(0)]}
+    saved = next(iter(data_of(ui.page(grid, instead={grid: {"kept": kept}}))["models"].values()))
+    assert saved["state"]["kept"]["facts"] == {"0": [["n", 3]]}
+    assert ["kept", "counter", 0, "image"] in [buffer["path"] for buffer in saved["buffers"]]
+    assert grid.kept == {}
