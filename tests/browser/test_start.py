@@ -53,6 +53,9 @@ def test_every_part_is_painted(panel):
         "c => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
     )
     assert colours > 50, "the strip of the first card is blank"
+    wraps = "e => [getComputedStyle(e).whiteSpace, getComputedStyle(e).wordBreak, getComputedStyle(e).overflowWrap]"
+    # JupyterLab breaks the text of outputs anywhere; code must not be broken inside a number
+    assert panel.locator(".gw-code-snippet code").evaluate(wraps) == ["pre-wrap", "normal", "normal"]
 
 
 def test_a_bar_filters_the_grid(panel):
