@@ -336,7 +336,9 @@ def test_mean_and_covariance_are_exact(seed, n, high):
     mean, covariance = exactly(rows.tolist())
     assert moments.mean().tolist() == mean
     np.testing.assert_allclose(moments.covariance(), covariance, rtol=3e-16)
-    np.testing.assert_allclose(moments.covariance(), np.cov(rows.numpy().T.astype(np.longdouble)), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        moments.covariance(), np.cov(rows.numpy().T.astype(np.longdouble)), rtol=1e-12, atol=1e-15
+    )
 
 
 def test_large_images_stay_exact():
