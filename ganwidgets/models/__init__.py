@@ -1,6 +1,10 @@
 """Networks under study: the protocol, the edits, and the families this package can read from files."""
 
+from ganwidgets.models.chains import LinearHead
 from ganwidgets.models.checkpoints import load, names
+from ganwidgets.models.cifar_resnet import CifarResNet
+from ganwidgets.models.classifier_sources import load_classifier
+from ganwidgets.models.classifiers import Classifier, TorchClassifier
 from ganwidgets.models.dcgan import DCGAN
 from ganwidgets.models.edits import Edit, compose, set_units, zero_units
 from ganwidgets.models.generator import Generator, TorchGenerator
@@ -10,15 +14,20 @@ from ganwidgets.models.protocol import Network, State
 
 __all__ = [
     "DCGAN",
+    "CifarResNet",
+    "Classifier",
     "Edit",
     "Generator",
     "LayerInfo",
+    "LinearHead",
     "Network",
     "ProGAN",
     "State",
+    "TorchClassifier",
     "TorchGenerator",
     "compose",
     "load",
+    "load_classifier",
     "names",
     "set_units",
     "zero_units",

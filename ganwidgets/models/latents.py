@@ -4,6 +4,7 @@ numpy's legacy generator is what the published results were drawn with, so seed 
 drawing on the CPU in one stream gives every prefix property one could want.
 """
 
+from collections.abc import Sized
 from operator import index
 from typing import SupportsIndex
 
@@ -38,3 +39,13 @@ def whole_number(name: str, value: SupportsIndex | float, least: int) -> int:
     if number < least:
         raise ValueError(f"`{name}` must be at least {least}, got {number}")
     return number
+
+
+def one_latent(z: Sized) -> None:
+    """Refuse latents that are not one in a batch of one.
+
+    Raises:
+        ValueError: they are none, or several.
+    """
+    if len(z) != 1:
+        raise ValueError(f"`z` must be one latent in a batch of one, got {len(z)}; z[i : i + 1] is such a batch")

@@ -5,10 +5,14 @@ is several layers: `relu@0`, `relu@1`, ... in the order of the calls.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from ganwidgets.models.protocol import Network
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,26 @@ class LayerInfo:
     def is_map(self) -> bool:
         """Whether units are maps that can be laid over an image, which dissection and regions need."""
         return len(self.shape) == 3 and self.dtype.is_floating_point
+
+
+def default_layer(network: "Network") -> str:
+    """The middle one of the outermost layers with maps, where objects tend to be.
+
+    Where one module holds all the others, those inside it are meant.
+
+    Raises:
+        ValueError: no layer has maps.
+    """
+    shallow = _outermost(network.map_layers)
+    while len(shallow) == 1 and (inside := [n for n in network.map_layers if n.startswith(f"{shallow[0]}.")]):
+        shallow = _outermost(inside)
+    if not shallow:
+        raise ValueError(f"`layer` must give maps (batch unit height width); none of {list(network.layers)} does")
+    return shallow[(len(shallow) - 1) // 2]
+
+
+def _outermost(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:

@@ -1,6 +1,16 @@
 """Networks with answers known on paper, and conformance checks for networks of your own."""
 
 from ganwidgets.testing.conformance import check_generator, check_segmenter
+from ganwidgets.testing.conformance_classifiers import check_classifier
 from ganwidgets.testing.planted import planted_generator, planted_segmenter
+from ganwidgets.testing.planted_classifier import planted_classifier, planted_photos
 
-__all__ = ["check_generator", "check_segmenter", "planted_generator", "planted_segmenter"]
+__all__ = [
+    "check_classifier",
+    "check_generator",
+    "check_segmenter",
+    "planted_classifier",
+    "planted_generator",
+    "planted_photos",
+    "planted_segmenter",
+]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganwidgets.models.edits import Edit, set_units, zero_units
 from ganwidgets.models.generator import Generator
+from ganwidgets.models.protocol import Network
 
 _COUNT_DTYPES = (torch.uint8, torch.int16, torch.int32, torch.int64)
 
@@ -74,23 +75,23 @@ def _require(condition: Any, promise: str) -> None:
 
 
 @contextmanager
-def _unchanged(generator: Generator):
+def _unchanged(network: Network):
     """Require that hooks, modes, weights and statistics are the same after as before."""
-    before = _state_of(generator)
+    before = _state_of(network)
     yield
-    after = _state_of(generator)
+    after = _state_of(network)
     for part, was in before.items():
         _require(after[part] == was, f"must leave the module's {part} as it was")
 
 
-def _state_of(generator: Generator) -> dict[str, Any]:
-    parts = list(generator.module.modules())
+def _state_of(network: Network) -> dict[str, Any]:
+    parts = list(network.module.modules())
     return {
         "hooks": [(list(p._forward_hooks.items()), list(p._forward_pre_hooks.items())) for p in parts],
         "train or eval mode": [part.training for part in parts],
         "weights and statistics": {
             name: (tensor.data_ptr(), tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-            for name, tensor in generator.module.state_dict().items()
+            for name, tensor in network.module.state_dict().items()
         },
     }
 

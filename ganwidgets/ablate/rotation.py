@@ -1,0 +1,138 @@
+"""Are units special, or would any direction do? Rotate a layer's basis, switch off the rotated axes, compare.
+
+If importance is spread over directions at random, a rotated axis matters as much as a unit. `rotation_comparison`
+switches off the axes of Q^α, from the units themselves (α = 0) to a random basis (α = 1). The rotation is undone before
+the next layer, so with nothing switched off the network is the same.
+
+Sources: the rotation and its powers as in Bau, Zhou, Khosla, Oliva, Torralba, "Network Dissection", CVPR 2017; used on
+ablation by Zhou, Sun, Bau, Torralba 2018. Their reordering of rows ("unpermute") only names axes and is left out.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Num
+from scipy.linalg import schur
+from torch import Tensor, as_tensor, float32
+
+from ganwidgets.ablate.class_passes import BATCH
+from ganwidgets.ablate.class_result import ClassAblation
+from ganwidgets.ablate.classes import class_ablation_steps, compare_networks
+from ganwidgets.models.classifiers import Classifier
+from ganwidgets.models.edits import Edit
+
+
+@dataclass(frozen=True, eq=False)
+class RemoveDirection(Edit):
+    """y = x − d (d·x) at every location: nothing of the activations is left along the unit vector d."""
+
+    direction: Float[Tensor, " unit"]
+    same_everywhere: ClassVar[bool] = True
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        if shape[0] != len(self.direction):
+            raise ValueError(f"`direction` must have {shape[0]} entries, one a unit, got {len(self.direction)}")
+
+    def apply(self, acts: Float[Tensor, "batch unit *location"]) -> Float[Tensor, "batch unit *location"]:
+        direction = self.direction.to(acts)
+        along = (acts.movedim(1, -1) @ direction).unsqueeze(1)  # (batch 1 *location)
+        return acts - along * direction.view(1, -1, *[1] * (acts.ndim - 2))
+
+
+def random_rotation(n: int, seed: int = 0) -> Float[np.ndarray, "axis unit"]:
+    """A rotation of n dimensions, uniform over all of them (determinant 1)."""
+    q, r = np.linalg.qr(np.random.RandomState(seed).standard_normal((n, n)))
+    q = q * np.sign(np.diag(r))
+    if np.linalg.det(q) < 0:
+        q[0] = -q[0]
+    return q
+
+
+def rotation_power(rotation: Float[np.ndarray, "axis unit"], alpha: float | int) -> Float[np.ndarray, "axis unit"]:
+    """Q^α: the same turn, but only a share α of it; 0 is none, 1 the rotation itself.
+
+    Raises:
+        ValueError: not a rotation.
+    """
+    n = len(rotation)
+    if not np.allclose(rotation @ rotation.T, np.eye(n), atol=1e-8) or np.linalg.det(rotation) < 0:
+        raise ValueError("`rotation` must be orthogonal with determinant 1; random_rotation(n) makes one")
+    blocks, basis = schur(rotation, output="real")
+    turned, place, flipped = np.eye(n), 0, []
+    while place < n:
+        if place + 1 < n and abs(blocks[place + 1, place]) > 1e-10:  # a turn in a plane
+            angle = alpha * np.arctan2(blocks[place + 1, place], blocks[place, place])
+            _turn(turned, place, place + 1, angle)
+            place += 2
+            continue
+        if blocks[place, place] < 0:
+            flipped.append(place)
+        place += 1
+    for first, second in zip(flipped[::2], flipped[1::2], strict=True):  # two axes turned round: half a turn
+        _turn(turned, first, second, alpha * np.pi)
+    return basis @ turned @ basis.T
+
+
+def rotation_comparison(
+    classifier: Classifier,
+    layer: str,
+    images: Num[Tensor, "image channel height width"],
+    labels: Any = None,
+    *,
+    alphas: Iterable[float | int] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+    axes: int | None = None,
+    batch: int = BATCH,
+    seed: int = 0,
+    progress: Callable[[float], Any] = lambda fraction: None,
+) -> pd.DataFrame:
+    """How much single axes matter as the basis turns from the units to a random one.
+
+    Args:
+        classifier: the network.
+        layer: whose units are rotated, at each location of a map alike.
+        images: in [-1, 1], or uint8.
+        labels: as in `class_ablation`.
+        alphas: shares of the rotation.
+        axes: how many axes are switched off, drawn at random and the same for each α; None is all of them.
+        batch: images at once.
+        seed: of the rotation and of the axes.
+        progress: called with the share that is done, 0 to 1.
+
+    Returns:
+        `compare_networks` with a row per `alpha`; intervals are over axes.
+
+    Raises:
+        ValueError: no such layer, no α, or labels that do not fit.
+    """
+    units, alphas = classifier.layer_info(layer).units, tuple(alphas)
+    if not alphas:
+        raise ValueError("`alphas` must hold at least one share of the rotation, got none")
+    rotation = random_rotation(units, seed)
+    chosen = np.random.RandomState(seed).permutation(units)[:axes]
+    found: dict[str, ClassAblation] = {}
+    steps = len(alphas) * -(-len(images) // batch) * (len(chosen) + 1)
+    done = count(1)
+    for alpha in alphas:
+        basis = as_tensor(rotation_power(rotation, alpha), dtype=float32)
+        edits = [RemoveDirection(basis[axis]) for axis in chosen]
+        run = class_ablation_steps(
+            classifier, layer, images, labels, edits, tuple(chosen.tolist()), batch=batch, seed=seed
+        )
+        for step in run:
+            found[str(alpha)] = step  # the last one is of all images
+            progress(next(done) / steps)
+    return (
+        compare_networks(found, seed=seed)
+        .rename(columns={"network": "alpha", "n_units": "n_axes"})
+        .assign(alpha=alphas)
+    )
+
+
+def _turn(matrix: np.ndarray, first: int, second: int, angle: float) -> None:
+    """Write a turn in the plane of two axes into an identity matrix."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    matrix[[first, first, second, second], [first, second, first, second]] = cos, -sin, sin, cos

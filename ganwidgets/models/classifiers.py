@@ -1,0 +1,298 @@
+"""Classifiers: networks from images to a score per class, and `TorchClassifier`, which makes one of any module.
+
+Images are those of the rest of the package, in [-1, 1]; how a network wants them normalised is said once, with
+`normalise`. Scores are logits: a network that gives probabilities is read through their logarithm, which a softmax
+turns back into them. `linear_head` finds out where the rest of a network is "average over the map, then one linear
+layer", because there the effect of a unit has a closed form.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from ganwidgets.models.chains import LinearHead, as_chain, head_of
+from ganwidgets.models.passes import Inputs
+from ganwidgets.models.protocol import Network, State
+from ganwidgets.models.wrappers import unwrap
+
+OUTPUTS = ("logits", "probabilities")
+"""What a module may give."""
+
+NORMALISATIONS = {
+    "unit": ((0.0,), (1.0,)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+"""Named (mean, standard deviation) of images in [0, 1], per channel; "unit" leaves them in [0, 1]."""
+
+
+class Classifier(Network):
+    """A network from images to a score per class.
+
+    Args:
+        module: turns images (batch, *image_shape) into scores (batch, class).
+        image_shape: (channels, height, width).
+        classes: their names, in the order of the scores; None calls them "0", "1", …
+        name: what reports call it.
+        outputs: "logits" or "probabilities", whichever the module gives.
+
+    Attributes:
+        classes: names; two classes may share one, a number tells them apart.
+
+    Raises:
+        ValueError: the module does not turn such images into scores of these classes.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        image_shape: Sequence[int],
+        classes: Sequence[str] | None = None,
+        name: str | None = None,
+        outputs: str = "logits",
+    ) -> None:
+        self.module, self.image_shape = unwrap(module), _checked_shape(image_shape)
+        if outputs not in OUTPUTS:
+            raise ValueError(f"`outputs` must be one of {OUTPUTS}, got {outputs!r}")
+        self.outputs = outputs
+        example = _example(self.image_shape)
+        try:
+            super().__init__(module, example, name)
+        except Exception as error:  # whatever a stranger's module may raise
+            raise ValueError(
+                f"`module` must turn images of shape {tuple(example.shape)} into scores, but failed: {error}. "
+                "Give `image_shape`, (channels, height, width) of one image, if another is meant."
+            ) from error
+        if len(self.output_shape) != 1 or self.output_shape[0] < 2:
+            raise ValueError(
+                "`module` must give scores (batch, class) of at least 2 classes, got "
+                f"{(2, *self.output_shape)}: is this a generator, or a network with one score?"
+            )
+        self.classes = _checked_classes(classes, self.output_shape[0])
+        self._check_outputs(example)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the weights and of what turns images into scores: the same on every device."""
+        return hashlib.sha256(f"{super().fingerprint} {self.outputs} {self.image_shape}".encode()).hexdigest()
+
+    def logits(self, images: Inputs, *, grad: bool | None = None) -> Float[Tensor, "batch class"]:
+        """Scores whose softmax is the probabilities.
+
+        Args:
+            images: (batch channel height width) in [-1, 1], or uint8.
+            grad: whether gradients are recorded; None means when grad mode is on and something requires them.
+
+        Raises:
+            ValueError: images of another shape or range, or scores that are not finite.
+        """
+        return self._as_logits(super().forward(images, grad=grad))
+
+    def probabilities(self, images: Inputs, *, grad: bool | None = None) -> Float[Tensor, "batch class"]:
+        """How likely each class is, as the network says."""
+        return self.logits(images, grad=grad).softmax(1)
+
+    def predict(self, images: Inputs) -> Int[Tensor, " batch"]:
+        """Number of the class with the highest score; of equal ones the first."""
+        return self.logits(images, grad=False).argmax(1)
+
+    def read(
+        self, inputs: Inputs, layers: str | Sequence[str], *, grad: bool | None = None
+    ) -> tuple[Float[Tensor, "batch class"], dict]:
+        """Logits and {layer: activations}, from one forward pass."""
+        output, found = super().read(inputs, layers, grad=grad)
+        return self._as_logits(output), found
+
+    def above(
+        self, state: State, acts: Float[Tensor, "batch unit *location"] | None = None, *, grad: bool | None = None
+    ) -> Float[Tensor, "batch class"]:
+        """Logits for a run stopped by `below`; see `Network.above`."""
+        return self._as_logits(super().above(state, acts, grad=grad))
+
+    def some(self, state: State, keep: Bool[Tensor, " batch"]) -> State:
+        """The same run for some of its images, so that `above` need not do the others.
+
+        Raises:
+            ValueError: the network draws random numbers, which images of a batch share out among them.
+        """
+        if self._draws_noise:
+            raise ValueError(f"`state` must be run as a whole: {self.name} draws random numbers")
+        return replace(state, acts=state.acts[keep], inputs=state.inputs[keep.to(state.inputs.device)])
+
+    @property
+    def images_are_independent(self) -> bool:
+        """Whether a batch may be split (`some`): the network draws no random numbers."""
+        return not self._draws_noise
+
+    def linear_head(self, layer: str) -> LinearHead | None:
+        """The closed form of what follows a layer, or None if that is more than an average and a linear layer.
+
+        It holds for edits that treat every location alike. None, too, while an intervention is in force.
+
+        Raises:
+            ValueError: no such layer.
+        """
+        info = self.layer_info(layer)
+        rest = None if self._edits() or self.outputs != "logits" else self._rest(info.name)
+        return head_of(rest, info.resolution)
+
+    def _prepared(self, inputs: Inputs) -> Inputs:
+        if isinstance(inputs, Tensor):
+            if tuple(inputs.shape[1:]) != self.image_shape:
+                raise ValueError(self._other_shape(inputs))
+            if inputs.dtype == torch.uint8:
+                inputs = inputs.float() / 127.5 - 1
+            _check_range(inputs)
+        return super()._prepared(inputs)
+
+    def _other_shape(self, images: Tensor) -> str:
+        channels, height, width = self.image_shape
+        shape = tuple(images.shape)
+        hint = "images[None] makes a batch of one" if shape == self.image_shape else "resize or crop them first"
+        if shape[1:] == (height, width, channels):
+            hint = "permute(0, 3, 1, 2) brings the channels to the front"
+        return f"`images` must be (n, {channels}, {height}, {width}), got {shape}; {hint}"
+
+    def _as_logits(self, output: Tensor) -> Tensor:
+        scores = output.float()
+        if not bool(scores.isfinite().all()):
+            bad = int((~scores.isfinite()).any(1).sum())
+            raise ValueError(f"scores must be finite, but {self.name} gave NaN or infinity for {bad} of {len(scores)}")
+        if self.outputs == "probabilities":
+            if scores.numel() and not _are_probabilities(scores.detach()):
+                raise ValueError(
+                    f"`outputs` 'probabilities' needs scores of at least 0 that sum to 1, but those of {self.name} "
+                    "do not: give outputs='logits'"
+                )
+            return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
+        return scores
+
+    def _check_outputs(self, example: Tensor) -> None:
+        scores = self.forward(example).float()
+        if self.outputs == "probabilities":
+            self._as_logits(scores)
+        elif bool(scores.isfinite().all()) and _are_probabilities(scores):
+            warnings.warn(
+                f"the scores of {self.name} look like probabilities: give outputs='probabilities' if they are",
+                stacklevel=4,
+            )
+
+
+class TorchClassifier(Classifier):
+    """Any torch module that turns images into class scores, as a classifier whose units one can switch off.
+
+    torchvision's own networks are taken as the chain of their parts (the same weights, the same numbers), so that
+    `above` skips what lies below a layer.
+
+    Args:
+        module: the module, in train or eval mode; it is always run in eval mode.
+        image_shape: (channels, height, width), or one number for square RGB images.
+        classes: names in the order of the scores; None takes them from `module.config.id2label` (transformers), or
+            calls them "0", "1", …
+        name: what reports call it.
+        outputs: "logits" or "probabilities".
+        normalise: what the module wants: None, images in [-1, 1]; "unit", in [0, 1]; "imagenet"; or (mean, standard
+            deviation) of images in [0, 1], a number or one a channel.
+
+    Raises:
+        ValueError: the module does not turn such images into scores of these classes.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        image_shape: Sequence[int] | int,
+        classes: Sequence[str] | None = None,
+        name: str | None = None,
+        outputs: str = "logits",
+        normalise: str | tuple | None = None,
+    ) -> None:
+        shape = (3, image_shape, image_shape) if isinstance(image_shape, int) else image_shape
+        module = unwrap(module)
+        self.normalise = _checked_normalisation(normalise, _checked_shape(shape)[0])
+        names = _names_of(module) if classes is None else classes
+        chain = as_chain(module, _example(_checked_shape(shape)))
+        super().__init__(chain, shape, names, name or type(module).__name__, outputs)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the weights and of what turns images into scores: the same on every device."""
+        return hashlib.sha256(f"{super().fingerprint} {self.normalise}".encode()).hexdigest()
+
+    def _call(self, inputs: Inputs) -> Any:
+        if self.normalise is None:
+            return super()._call(inputs)
+        mean, deviation = (torch.tensor(part).to(inputs)[:, None, None] for part in self.normalise)
+        return super()._call(((inputs + 1) / 2 - mean) / deviation)
+
+
+def _example(shape: tuple[int, int, int]) -> Tensor:
+    """Two images of noise in [-1, 1]."""
+    return torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    shape = tuple(shape)
+    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape) or shape[0] not in (1, 3, 4):
+        raise ValueError(f"`image_shape` must be (1, 3 or 4 channels, height, width), got {shape}")
+    return shape
+
+
+def _checked_classes(classes: Sequence[str] | None, n: int) -> tuple[str, ...]:
+    if classes is None:
+        return tuple(map(str, range(n)))
+    if isinstance(classes, str) or not all(isinstance(name, str) and name for name in classes):
+        raise TypeError(f"`classes` must be a list of names, got {classes!r}")
+    if len(classes) != n:
+        raise ValueError(f"`classes` must name the {n} classes of this network, got {len(classes)} names")
+    return tuple(classes)
+
+
+def _checked_normalisation(given: str | tuple | None, channels: int) -> tuple[tuple[float, ...], ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str) and given in NORMALISATIONS:
+        given = NORMALISATIONS[given]
+    try:
+        mean, deviation = (torch.as_tensor(part, dtype=torch.float32).reshape(-1) for part in given)
+        mean, deviation = mean.expand(channels), deviation.expand(channels)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f"`normalise` must be None, one of {list(NORMALISATIONS)}, or (mean, standard deviation) with one number "
+            f"or {channels}, got {given!r}"
+        ) from None
+    if not bool((deviation > 0).all() and mean.isfinite().all() and deviation.isfinite().all()):
+        raise ValueError(f"`normalise` must have finite means and positive standard deviations, got {given!r}")
+    return tuple(mean.tolist()), tuple(deviation.tolist())
+
+
+def _check_range(images: Tensor) -> None:
+    if not images.is_floating_point():
+        raise TypeError(f"`images` must be floats in [-1, 1] or uint8, got {images.dtype}")
+    if not images.numel():
+        return
+    low, high = map(float, images.detach().aminmax())
+    if not (low >= -1.05 and high <= 1.05):
+        raise ValueError(
+            f"`images` must lie in [-1, 1], got values from {low:.3g} to {high:.3g}: give them before any "
+            "normalisation (which is said with `normalise`), 8-bit ones as uint8"
+        )
+
+
+def _are_probabilities(scores: Tensor) -> bool:
+    return bool((scores >= 0).all() and ((scores.sum(1) - 1).abs() < 1e-3).all())
+
+
+def _names_of(module: nn.Module) -> tuple[str, ...] | None:
+    """Names of classes as networks of `transformers` carry them."""
+    names = getattr(getattr(module, "config", None), "id2label", None)
+    if not isinstance(names, dict):
+        return None
+    numbered = {int(number): str(name) for number, name in names.items() if str(number).isdecimal()}  # JSON: text
+    return tuple(numbered[number] for number in sorted(numbered)) if sorted(numbered) == [*range(len(names))] else None
