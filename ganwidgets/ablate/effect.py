@@ -11,79 +11,41 @@ Source: Bau, Zhu, Strobelt, Zhou, Tenenbaum, Freeman, Torralba, "GAN Dissection"
 a unit to zero at every location; y = (1 − strength)·x here, so strength 1 is theirs.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from ganwidgets.models import Generator, State, zero_units
-from ganwidgets.segment import Segmenter, validate_segmentation
+from ganwidgets.ablate import counts
+from ganwidgets.ablate.counts import (
+    Change,
+    Progress,
+    checked_latents,
+    checked_region,
+    concept_pixels,
+    counted_pixels,
+    finish,
+    mean_interval,
+    nothing,
+    pixel_counts,
+    random_sets,
+    ratio_interval,
+    resampled,
+)
+from ganwidgets.models import Generator, State, set_units, zero_units
+from ganwidgets.results.effects import Ablation, EffectResult
+from ganwidgets.segment import Segmenter
 
-BATCH = 32  # images
-RESAMPLES = 200  # of the bootstrap
+TO = ("zero", "mean", "resample")
+"""What an ablated unit becomes: 0, its mean over images and places, or what it is in another image."""
 
+KEPT_BYTES = 2**28  # of activations, while units are ablated one by one
 
-@dataclass(frozen=True)
-class Ablation:
-    """Which units are switched off, where, and how far: 0 leaves them, 1 is off."""
-
-    layer: str
-    units: tuple[int, ...]
-    strength: float = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class EffectResult:
-    """How many pixels each concept has before and after an ablation, and what chance would do.
-
-    Attributes:
-        ablation: what was done.
-        n: number of images.
-        image_pixels: height · width of an image.
-        concepts: names; every array below has one entry each.
-        categories: of the concepts.
-        before, after: pixels of the concept in all images together.
-        effect: share of all pixels that the concept loses, (before − after) / (n · image_pixels); negative: it gains.
-        interval: 95 % bootstrap interval of `effect` over images.
-        fraction_removed: share of the concept's own pixels that go, 1 − after / before; NaN if it never occurs.
-        chance: `effect` of random unit sets of equal size in the same images, a row each; no rows if not measured.
-    """
-
-    ablation: Ablation
-    n: int
-    image_pixels: int
-    concepts: tuple[str, ...]
-    categories: tuple[str, ...]
-    before: Integer[np.ndarray, " concept"]
-    after: Integer[np.ndarray, " concept"]
-    effect: Float[np.ndarray, " concept"]
-    interval: Float[np.ndarray, "concept 2"]
-    fraction_removed: Float[np.ndarray, " concept"]
-    chance: Float[np.ndarray, "set concept"]
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row per concept; `chance_low` and `chance_high` hold the middle 90 % of the random sets."""
-        low, high = np.quantile(self.chance, [0.05, 0.95], axis=0) if len(self.chance) else 2 * [np.nan * self.effect]
-        return pd.DataFrame(
-            {
-                "concept": self.concepts,
-                "category": self.categories,
-                "before": self.before,
-                "after": self.after,
-                "effect": self.effect,
-                "effect_low": self.interval[:, 0],
-                "effect_high": self.interval[:, 1],
-                "fraction_removed": self.fraction_removed,
-                "chance": self.chance.mean(0) if len(self.chance) else np.nan,
-                "chance_low": low,
-                "chance_high": high,
-            }
-        )
+Strength = float | int | Sequence[float] | Tensor
 
 
 def ablation_effect(
@@ -93,10 +55,13 @@ def ablation_effect(
     segmenter: Segmenter,
     z: Float[Tensor, "batch *latent"],
     *,
-    strength: float | int = 1.0,
+    strength: Strength = 1.0,
+    to: str = "zero",
+    region: Any = None,
+    measure: Any = None,
     chance_sets: int = 20,
     seed: int = 0,
-    progress: Callable[[float], Any] = lambda fraction: None,
+    progress: Progress = nothing,
 ) -> EffectResult:
     """What each concept loses when these units are switched off, beside random unit sets of equal size.
 
@@ -106,29 +71,96 @@ def ablation_effect(
         units: their numbers.
         segmenter: names the pixels.
         z: latents, one image each; `network.sample_z(n, seed)` draws them.
-        strength: 0 leaves the units, 1 switches them off.
+        strength: 0 leaves the units, 1 switches them off; or one number a unit, such as an optimised α. Random sets
+            get the same strengths.
+        to: "zero" as published; "mean" sets a unit to its mean over the images of `z` and all places, "resample" to
+            its map in another of these images, so that the activations stay ones that occur.
+        region: where units are switched off, (height width) in [0, 1] of any size; None is everywhere.
+        measure: where pixels are counted, likewise; a pixel counts if at least half of it lies inside.
         chance_sets: number of random sets; each costs as much as the measurement itself.
-        seed: of the random sets and of the bootstrap.
-        progress: called with the share that is done, 0 to 1.
+        seed: of the random sets, of the bootstrap, and of who gets whose activations.
+        progress: called with the share that is done, 0 to 1; what it raises stops the measurement.
 
     Raises:
-        ValueError: no such layer or unit, or a strength outside [0, 1].
+        ValueError: no such layer or unit, a strength outside [0, 1], an empty region, or no latents.
 
-    Source: GAN Dissection (2019), section 3.2; the random sets and the interval are ours.
+    Source: GAN Dissection (2019), section 3.2; mean, resampling, random sets and interval are not in it.
     """
-    done = Ablation(layer, tuple(units), float(strength))
-    before, after = [], []
-    for start in range(0, len(z), BATCH):
-        state = network.below(z[start : start + BATCH], layer)
-        sets = [done.units, *random_sets(len(done.units), state.acts.shape[1], chance_sets, seed)]
-        before.append(concept_pixels(network.above(state), segmenter))
-        counts = []
-        for chosen in sets:
-            counts.append(concept_pixels(ablate(network, state, chosen, done.strength), segmenter))
-            progress((start + len(before[-1]) * len(counts) / len(sets)) / len(z))
-        after.append(torch.stack(counts))
-    first, *chance = torch.cat(after, 1)  # (set) of (image concept)
-    return compare(done, torch.cat(before), first, segmenter, network.image_shape, chance=chance, seed=seed)
+    region, done = checked_region(region, "region"), checked_ablation(network, layer, units, strength, to)
+    checked_latents(z, 2 if to == "resample" else 1)
+    means = unit_means(network, layer, z, progress) if to == "mean" else None
+    sets = [done.units, *random_sets(len(done.units), network.layers[layer].units, chance_sets, seed)]
+    before, after = pixel_counts(
+        network,
+        layer,
+        segmenter,
+        z,
+        [switched_off(chosen, done, region, means) for chosen in sets],
+        measure=counted_pixels(measure, network.image_shape[1:]),
+        partner=other_images(len(z), seed) if to == "resample" else None,
+        progress=progress,
+    )
+    first, *chance = after
+    return compare(
+        done,
+        before,
+        first,
+        segmenter,
+        network.image_shape,
+        chance=chance,
+        seed=seed,
+        region=region,
+        measure=counted_pixels(measure, network.image_shape[1:]),
+    )
+
+
+def checked_ablation(network: Generator, layer: str, units: Iterable[int], strength: Strength, to: str) -> Ablation:
+    """What is to be done, once it is known to fit the layer.
+
+    Raises:
+        ValueError: no such layer or unit, a strength outside [0, 1], or an unknown way to ablate.
+    """
+    if to not in TO:
+        raise ValueError(f"`to` must be one of {list(TO)}, got {to!r}")
+    units, info = tuple(units), network.layer_info(layer)
+    if not isinstance(strength, int | float):
+        strength = torch.as_tensor(strength, dtype=torch.float32)
+    edit = zero_units(units, strength)
+    edit.check(info.shape)
+    plain = float(strength) if isinstance(strength, int | float) else tuple(strength.expand(len(units)).tolist())
+    return Ablation(layer, edit.units, plain, to)
+
+
+def switched_off(units: tuple[int, ...], done: Ablation, region: Tensor | None, means: Tensor | None) -> Change:
+    """The change that ablates these units as `done` says, though perhaps others than its own."""
+    strength = done.strength if isinstance(done.strength, float) else torch.tensor(done.strength)
+    edit = zero_units(units, strength, region)
+    if done.to == "mean":
+        edit = set_units(units, means[list(units)], region, strength)
+    if done.to != "resample":
+        return lambda acts, others: edit.apply(acts)
+    return lambda acts, others: edit.apply(acts) + (others - edit.apply(others))  # x·(1 − a) + other·a, where a > 0
+
+
+def other_images(n: int, seed: int) -> Integer[Tensor, " image"]:
+    """For each of n images another one, at random, each chosen once."""
+    ring = torch.from_numpy(np.random.RandomState(seed).permutation(n))
+    partner = torch.empty_like(ring)
+    partner[ring] = ring.roll(1)
+    return partner
+
+
+@torch.no_grad()
+def unit_means(
+    network: Generator, layer: str, z: Float[Tensor, "batch *latent"], progress: Progress = nothing
+) -> Float[Tensor, " unit"]:
+    """Mean activation of every unit of a layer over all places in these images."""
+    total = torch.zeros(network.layer_info(layer).units, dtype=torch.float64)
+    for part in z.split(counts.BATCH):
+        acts = network.acts(part, layer)
+        total += acts.flatten(2).double().mean(2).sum(0).cpu() if acts.ndim > 2 else acts.double().sum(0).cpu()
+        progress(0.0)
+    return (total / len(z)).float()
 
 
 def unit_effects(
@@ -138,7 +170,7 @@ def unit_effects(
     z: Float[Tensor, "batch *latent"],
     *,
     units: Iterable[int] | None = None,
-    progress: Callable[[float], Any] = lambda fraction: None,
+    progress: Progress = nothing,
 ) -> Float[np.ndarray, "unit concept"]:
     """The effect of each unit alone on each concept: the share of all pixels that the concept loses without it.
 
@@ -167,12 +199,20 @@ def each_unit_effect(
     z: Float[Tensor, "batch *latent"],
     units: Iterable[int] | None = None,
 ) -> Iterator[np.ndarray]:
-    """`unit_effects` one unit at a time, so that it can be stopped or shown on the way."""
-    states = [network.below(z[start : start + BATCH], layer) for start in range(0, len(z), BATCH)]
-    before = sum(concept_pixels(network.above(state), segmenter).sum(0) for state in states)
+    """`unit_effects` one unit at a time, so that it can be stopped or shown on the way.
+
+    What lies below the layer is computed once, or for every unit again if it would take more than `KEPT_BYTES`.
+    """
+    info = network.layer_info(layer)
+
+    def states() -> Iterator[State]:
+        return (network.below(part, layer) for part in checked_latents(z).split(counts.BATCH))
+
+    kept = list(states()) if 4 * len(z) * math.prod(info.shape) <= KEPT_BYTES else None
+    before = sum(concept_pixels(network.above(state), segmenter).sum(0) for state in kept or states())
     area = len(z) * network.image_shape[1] * network.image_shape[2]
-    for unit in range(states[0].acts.shape[1]) if units is None else units:
-        after = sum(concept_pixels(ablate(network, state, (unit,)), segmenter).sum(0) for state in states)
+    for unit in range(info.units) if units is None else units:
+        after = sum(concept_pixels(ablate(network, state, (unit,)), segmenter).sum(0) for state in kept or states())
         yield ((before - after) / area).float().cpu().numpy()
 
 
@@ -180,18 +220,7 @@ def ablate(
     network: Generator, state: State, units: Iterable[int], strength: float | int = 1.0
 ) -> Float[Tensor, "batch rgb height width"]:
     """The images of `state` with these units of its layer switched off; only the work above the layer is done."""
-    images = network.above(state, zero_units(units, strength).apply(state.acts), clamp=False)
-    return images.clamp(-1, 1)  # here, because beyond [-1, 1] is nothing to warn of in an edited network
-
-
-def concept_pixels(
-    images: Float[Tensor, "batch rgb height width"], segmenter: Segmenter
-) -> Integer[Tensor, "batch concept"]:
-    """How many pixels each concept covers in each image, all slots together."""
-    seg = validate_segmentation(segmenter(images), images, segmenter)
-    names = len(segmenter.concepts) + 1
-    numbers = seg.flatten(1) + names * torch.arange(len(seg), device=seg.device)[:, None]  # (image pixel)
-    return torch.bincount(numbers.flatten(), minlength=names * len(seg)).view(len(seg), names)[:, 1:]
+    return finish(network, state, zero_units(units, strength).apply(state.acts))
 
 
 def compare(
@@ -203,32 +232,38 @@ def compare(
     *,
     chance: Sequence[Integer[Tensor, "batch concept"]] = (),
     seed: int = 0,
+    kind: str = "ablation",
+    value: Tensor | None = None,
+    region: Tensor | None = None,
+    measure: Tensor | None = None,
 ) -> EffectResult:
-    """The effect from pixel counts of the same images before and after; `chance` holds those after random ablations."""
-    n, area = len(before), image_shape[1] * image_shape[2]
-    totals, left = before.sum(0).cpu().numpy(), after.sum(0).cpu().numpy()
-    lost = (before - after).double().cpu().numpy() / area  # (image concept)
-    weights = np.random.RandomState(seed).multinomial(n, np.full(n, 1 / n), RESAMPLES) / n  # (resample image)
+    """The effect from pixel counts of the same images before and after; `chance` holds those after random sets."""
+    area = image_shape[1] * image_shape[2] if measure is None else int(measure.sum())
+    sign = 1 if kind == "ablation" else -1
+    first, last = before.cpu().numpy().astype(np.int64), after.cpu().numpy().astype(np.int64)
+    totals, left, weights = first.sum(0), last.sum(0), resampled(len(first), seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         removed = np.where(totals > 0, 1 - left / totals, np.nan)
+    others = np.array([(before - one).double().mean(0).cpu().numpy() for one in chance])
     return EffectResult(
         ablation=ablation,
-        n=n,
+        n=len(first),
         image_pixels=area,
         concepts=tuple(segmenter.concepts),
         categories=tuple(segmenter.categories),
         before=totals,
         after=left,
-        effect=lost.mean(0),
-        interval=np.quantile(weights @ lost, [0.025, 0.975], axis=0).T,
+        effect=sign * (first - last).mean(0) / area,
+        interval=mean_interval(sign * (first - last) / area, weights),
         fraction_removed=removed,
-        chance=np.array([(before - one).double().mean(0).cpu().numpy() / area for one in chance]).reshape(
-            len(chance), len(totals)
-        ),
+        removed_interval=ratio_interval(first - last, first, weights),
+        chance=sign * others.reshape(len(chance), len(totals)) / area,
+        kind=kind,
+        value=_array(value),
+        region=_array(region),
+        measure=_array(measure),
     )
 
 
-def random_sets(size: int, units: int, sets: int, seed: int) -> list[tuple[int, ...]]:
-    """Random sets of `size` of a layer's units, each unit at most once in a set; the same for the same seed."""
-    random = np.random.RandomState(seed)
-    return [tuple(sorted(random.choice(units, size, replace=False).tolist())) for _ in range(sets)]
+def _array(given: Tensor | None) -> np.ndarray | None:
+    return None if given is None else given.detach().float().cpu().numpy()
