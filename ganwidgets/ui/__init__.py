@@ -5,27 +5,42 @@ traitlets. `Layout` puts several of them on one page, and `to_html` writes any o
 """
 
 from ganwidgets.ui.code_snippet import CodeSnippet
+from ganwidgets.ui.compare import Compare
 from ganwidgets.ui.component import Component
 from ganwidgets.ui.controls import Controls
+from ganwidgets.ui.curve import Curve
+from ganwidgets.ui.download import Download
+from ganwidgets.ui.edit_stack import EditStack
 from ganwidgets.ui.export import page
 from ganwidgets.ui.histogram import Histogram
 from ganwidgets.ui.image_grid import ImageGrid
 from ganwidgets.ui.layer_picker import LayerPicker
-from ganwidgets.ui.layout import Layout, column, row
+from ganwidgets.ui.layout import Layout, column, row, tabs
+from ganwidgets.ui.mask_painter import MaskPainter
+from ganwidgets.ui.matrix import Matrix
 from ganwidgets.ui.run_bar import RunBar
+from ganwidgets.ui.scatter import Scatter
 from ganwidgets.ui.unit_grid import UnitGrid
 
 __all__ = [
     "CodeSnippet",
+    "Compare",
     "Component",
     "Controls",
+    "Curve",
+    "Download",
+    "EditStack",
     "Histogram",
     "ImageGrid",
     "LayerPicker",
     "Layout",
+    "MaskPainter",
+    "Matrix",
     "RunBar",
+    "Scatter",
     "UnitGrid",
     "column",
     "page",
     "row",
+    "tabs",
 ]

@@ -26,6 +26,7 @@ from PIL import Image
 from traitlets import Unicode
 
 STATIC = Path(__file__).parent / "static"
+LARGE_STILL = 100_000  # bytes of a picture in a saved notebook
 
 
 def bundle(stem: str) -> tuple[str | Path, str | Path]:
@@ -207,10 +208,18 @@ class Component(anywidget.AnyWidget):
             self._fail(error)
             drawn = None
         if drawn is not None:
-            buffer = io.BytesIO()
-            drawn.save(buffer, "PNG", optimize=True)
-            data = {**data, "image/png": base64.b64encode(buffer.getvalue()).decode()}
+            data = {**data, "image/png": base64.b64encode(_still(drawn)).decode()}
         return data, metadata
+
+
+def _still(picture: Image.Image) -> bytes:
+    """A PNG for a saved notebook: in 256 colours where all of them would make the file large."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    if buffer.tell() > LARGE_STILL:
+        buffer = io.BytesIO()
+        picture.convert("RGB").quantize(256).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def plural(n: int, noun: str) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from ganwidgets.ui.fonts import font
 
 INK, FAINT, LINE, PAPER = "#1f2328", "#6b7280", "#d9dce1", "#ffffff"
 SPACE = 8
@@ -115,4 +117,4 @@ def _cut(text: str, length: int) -> str:
 
 
 def _text(pen: ImageDraw.ImageDraw, at: tuple[Length, Length], text: str, fill: str, anchor: str = "la") -> None:
-    pen.text(at, text, fill=fill, font=ImageFont.load_default(size=12), anchor=anchor)
+    pen.text(at, text, fill=fill, font=font(11), anchor=anchor)

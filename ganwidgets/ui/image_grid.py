@@ -24,6 +24,9 @@ class ImageGrid(Component):
     message = Unicode("", help="What to say where pictures would be.").tag(sync=True)
     busy = Bool(False, help="New pictures are on their way.").tag(sync=True)
     selected = PlainList(help="Positions of the chosen pictures.").tag(sync=True)
+    multiple = Bool(True, help="Whether several can be chosen; otherwise a click chooses one in place of another.").tag(
+        sync=True
+    )
 
     @validate("sheets")
     def _check_sheets(self, proposal: Bunch) -> dict:

@@ -7,12 +7,13 @@ from ganwidgets.ui.traits import PlainList, require_keys
 
 
 class LayerPicker(Component):
-    """The layers of a network with their resolution, number of units and whether they are dissected already."""
+    """The layers of a network: resolution, number of units, whether they are dissected (or measured) already."""
 
     _esm, _css = bundle("layer_picker")
 
     layers = PlainList(help="{name, units, resolution: [height, width], dissected, usable, why}.").tag(sync=True)
     layer = Unicode("", help="Name of the chosen layer.").tag(sync=True)
+    done = Unicode("dissected", help="What a layer marked `dissected` is, in a word.").tag(sync=True)
 
     @validate("layers")
     def _check_layers(self, proposal: Bunch) -> list:

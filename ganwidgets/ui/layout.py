@@ -1,4 +1,4 @@
-"""Components side by side, and the wires between them that need no Python."""
+"""Components side by side or behind tabs, and the wires between them that need no Python."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Weights = Sequence[int | float]
 
 @dataclass(frozen=True)
 class Box:
-    """Components (or boxes) in a row or a column, before they become a `Layout`."""
+    """Components (or boxes) in a row, in a column or behind tabs, before they become a `Layout`."""
 
     kind: str
     items: tuple["Component | Box", ...]
@@ -41,6 +41,16 @@ def column(*items: Component | Box, gap: int | None = None, label: str | None = 
     return _box("column", items, None, gap, label)
 
 
+def tabs(*items: Box) -> Box:
+    """Boxes of which one is shown at a time; their labels stand on the tabs."""
+    for position, item in enumerate(items):
+        if not item.label:
+            raise ValueError(
+                f"`items[{position}]` needs a label to stand on its tab, such as column(..., label='One')."
+            )
+    return Box("tabs", items)
+
+
 def _box(
     kind: str,
     items: tuple[Component | Box, ...],
@@ -59,7 +69,7 @@ def _refs(children: list[Component], layout: Component) -> list[str]:
 
 
 class Layout(Component):
-    """The root of a panel: nested rows and columns of components.
+    """The root of a panel: nested rows, columns and tabs of components.
 
     `links` copy a trait of one child to a trait of another in the browser, so they also work in an exported page.
     """
@@ -70,7 +80,7 @@ class Layout(Component):
         sync=True, to_json=_refs, from_json=lambda value, layout: layout.children
     )
     tree = PlainDict(
-        help="{kind: 'row' or 'column', items: [position of a child, or a tree], weights?, gap?, label?}."
+        help="{kind: 'row', 'column' or 'tabs', items: [position of a child, or a tree], weights?, gap?, label?}."
     ).tag(sync=True)
     links = PlainList(help="{source, source_trait, target, target_trait}, children by position.").tag(sync=True)
     title = Unicode("").tag(sync=True)
@@ -79,10 +89,10 @@ class Layout(Component):
 
     @classmethod
     def of(cls, box: Box, *, links: Sequence[Link] = (), title: str = "") -> "Layout":
-        """Builds a layout from `row(...)` and `column(...)`.
+        """Builds a layout from `row(...)`, `column(...)` and `tabs(...)`.
 
         Args:
-            box: the outermost row or column.
+            box: the outermost box.
             links: (source, trait, target, trait): the browser copies source to target whenever it changes.
             title: heading of the whole.
         """
@@ -170,7 +180,7 @@ def _positions(tree: object) -> Iterator[int]:
     if isinstance(tree, int):
         yield tree
     elif tree:
-        if tree.get("kind") not in ("row", "column") or not isinstance(tree.get("items"), list):
-            raise TraitError(f"`tree` needs kind 'row' or 'column' and a list of items, got {tree!r}.")
+        if tree.get("kind") not in ("row", "column", "tabs") or not isinstance(tree.get("items"), list):
+            raise TraitError(f"`tree` needs kind 'row', 'column' or 'tabs' and a list of items, got {tree!r}.")
         for item in tree["items"]:
             yield from _positions(item)

@@ -80,3 +80,36 @@ def category_color(category: str, groups: Sequence[str]) -> str:
 def legend(concepts: Sequence[str]) -> list[dict[str, str]]:
     """Names and hex colours of concepts, in their order, as ``UnitGrid.legend`` takes them."""
     return [{"name": name, "color": "#{:02x}{:02x}{:02x}".format(*concept_color(i))} for i, name in enumerate(concepts)]
+
+
+_VIRIDIS = ("440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "b5de2b", "fde725")
+_LOSS, _MIDDLE, _GAIN = (213, 94, 0), (246, 246, 247), (0, 114, 178)
+_INK = (31, 35, 40)
+
+
+def viridis(share: float | int) -> tuple[int, int, int]:
+    """The (red, green, blue) in 0-255 of viridis at `share` of its range; ends are kept beyond 0 and 1."""
+    at = min(max(share, 0.0), 1.0) * (len(_VIRIDIS) - 1)
+    low = min(int(at), len(_VIRIDIS) - 2)
+    return _mix(_channels(_VIRIDIS[low]), _channels(_VIRIDIS[low + 1]), at - low)
+
+
+def diverging(share: float | int) -> tuple[int, int, int]:
+    """The (red, green, blue) in 0-255 of losses (-1, vermilion) over nothing (0, near white) to gains (1, blue)."""
+    inside = min(max(share, -1.0), 1.0)
+    return _mix(_MIDDLE, _LOSS if inside < 0 else _GAIN, abs(inside))
+
+
+def pen_color(color: str) -> str:
+    """A hex colour as a thin line or a small mark on white: nearer to the ink, so that yellow can be seen."""
+    return "#{:02x}{:02x}{:02x}".format(*_mix(_INK, _channels(color.lstrip("#")), 0.8))
+
+
+def _channels(color: str) -> tuple[int, int, int]:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (0, 2, 4))
+    return red, green, blue
+
+
+def _mix(first: tuple[int, int, int], second: tuple[int, int, int], share: float | int) -> tuple[int, int, int]:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue

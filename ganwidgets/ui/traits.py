@@ -67,3 +67,14 @@ def require_keys(trait: str, items: list, keys: tuple[str, ...], optional: tuple
             if key not in keys + optional:
                 allowed = list(keys + optional)
                 raise traitlets.TraitError(f"`{trait}[{position}]` has the unknown key {key!r}; known are {allowed}.")
+
+
+def require_numbers(trait: str, items: list) -> None:
+    """Refuses a list that holds anything but numbers and None.
+
+    Raises:
+        traitlets.TraitError: naming the first other value.
+    """
+    for position, item in enumerate(items):
+        if item is not None and (isinstance(item, bool) or not isinstance(item, int | float)):
+            raise traitlets.TraitError(f"`{trait}` must hold numbers or None, got {item!r} at position {position}.")

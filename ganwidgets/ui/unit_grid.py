@@ -13,6 +13,7 @@ from ganwidgets.ui.traits import PlainDict, PlainList, require_keys
 COLUMNS = ("unit", "label", "category", "iou", "chance", "above", "labelled", "low", "high", "effect", "status")
 SORTS = ("iou", "label", "unit", "effect")
 MODES = ("mask", "segmentation", "plain")
+WORDS = ("value", "label", "category", "categories", "unlabelled", "best", "effect", "affected", "counter", "note")
 
 
 class UnitGrid(Component):
@@ -49,6 +50,9 @@ class UnitGrid(Component):
     ).tag(sync=True)
     legend = PlainList(help="Colours of the segmentation: {name, color}.").tag(sync=True)
     message = Unicode("", help="What to say where cards would be.").tag(sync=True)
+    words = PlainDict(
+        help=f"Names in place of those of a dissection ({', '.join(WORDS)}); value: what the column iou holds."
+    ).tag(sync=True)
 
     @validate("rows")
     def _check_rows(self, proposal: Bunch) -> dict:
@@ -62,6 +66,13 @@ class UnitGrid(Component):
         if len(set(lengths.values())) > 1:
             raise TraitError(f"`rows` needs columns of one length, got {lengths}.")
         return rows
+
+    @validate("words")
+    def _check_words(self, proposal: Bunch) -> dict:
+        for name, word in proposal["value"].items():
+            if name not in WORDS or not isinstance(word, str):
+                raise TraitError(f"`words` must give texts for names among {list(WORDS)}, got {name!r}: {word!r}.")
+        return proposal["value"]
 
     @validate("sheets")
     def _check_sheets(self, proposal: Bunch) -> list:
@@ -108,7 +119,7 @@ class UnitGrid(Component):
         return f"{plural(len(self.rows.get('unit', ())), 'unit')}, {len(self.selected)} selected"
 
     def picture(self) -> Image.Image | None:
-        """The first cards by IoU, with their labels and strips."""
+        """The cards with the highest values, with their labels and strips."""
         units = self.rows.get("unit", [])
         if not units:
             return None
@@ -120,8 +131,8 @@ class UnitGrid(Component):
         cards = [
             draw.Card(
                 f"unit {units[i]}",
-                label[i] or "unlabelled",
-                "" if iou[i] is None else f"IoU {iou[i]:.2f}",
+                label[i] or self.words.get("unlabelled", "unlabelled"),
+                "" if iou[i] is None else f"{self.words.get('value', 'IoU')} {iou[i]:.2f}",
                 category_color(category[i] or "", groups),
                 strips.get(units[i]),
             )

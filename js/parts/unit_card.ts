@@ -1,7 +1,8 @@
-/** One card of the unit grid: number, label, IoU against chance, and the strip of top images. */
+/** One card of the unit grid: number, label, IoU (or another share) against chance, and the strip of top images. */
 import { categoryColour } from "../lib/colour";
 import { known, lossOrGain, ratio } from "../lib/format";
 import type { Row } from "../lib/rows";
+import { type UnitWords, unitWords } from "../lib/unit_words";
 import { assign, h, icon, ICONS, setText } from "./dom";
 import type { StripStore } from "./sheets";
 import { type Drawn, drawStrip, type Mode, stripFit } from "./strips";
@@ -21,6 +22,7 @@ export interface CardContext {
 	focused: number | null;
 	/** Why a missing strip is missing. */
 	missing: string;
+	words: UnitWords;
 }
 
 const PAD = 9; // padding and border of a card [px]
@@ -66,11 +68,13 @@ export class Card {
 	show(row: Row, context: CardContext, repaint: boolean): void {
 		this.unit = row.unit;
 		const selected = context.selected.has(row.unit);
-		const said = describe(row);
+		const { words } = context;
+		const said = describe(row, words);
 		setText(this.number, String(row.unit));
-		setText(this.label, row.labelled ? row.label : row.label ? `best: ${row.label}` : "unlabelled");
+		setText(this.label, row.labelled ? row.label : row.label ? `${words.best}: ${row.label}` : words.unlabelled);
 		setText(this.against, against(row));
-		setText(this.effect, lossOrGain(row.effect));
+		const effect = lossOrGain(row.effect);
+		setText(this.effect, effect && words.affected ? `${words.affected} ${effect}` : effect);
 		setText(this.value, ratio(row.iou));
 		assign(this.swatch, {
 			class: row.labelled ? "gw-swatch" : "gw-swatch gw-hollow",
@@ -89,12 +93,13 @@ export class Card {
 	}
 
 	private bar(row: Row, furthest: number): void {
-		const percent = (value: number): string => `${Math.min(100, (value / furthest) * 100).toFixed(1)}%`;
+		const share = (value: number): number => Math.max(0, Math.min(100, (value / furthest) * 100));
+		const percent = (value: number): string => `${share(value).toFixed(1)}%`;
 		const { iou, low, high, chance } = row;
 		assign(this.fill, { style: `width:${percent(iou ?? 0)}` });
 		const interval = known(low) && known(high);
 		this.whisker.hidden = !interval;
-		if (interval) assign(this.whisker, { style: `left:${percent(low)};width:${percent(high - low)}` });
+		if (interval) assign(this.whisker, { style: `left:${percent(low)};width:${(share(high) - share(low)).toFixed(1)}%` });
 		this.chance.hidden = !known(chance);
 		if (known(chance)) assign(this.chance, { style: `left:${percent(chance)}` });
 	}
@@ -130,13 +135,15 @@ function against(row: Row): string {
 }
 
 /** The card in words. */
-export function describe(row: Row): string {
-	const category = row.category ? ` (${row.category})` : "";
-	const label = row.labelled ? row.label + category : `unlabelled${row.label ? `, best ${row.label}` : ""}`;
+export function describe(row: Row, words: UnitWords = unitWords()): string {
+	const category = row.category && row.category !== row.label ? ` (${row.category})` : "";
+	const other = row.label ? `, ${words.best} ${row.label}` : "";
+	const label = row.labelled ? row.label + category : `${words.unlabelled}${other}`;
 	const interval = known(row.low) && known(row.high) ? ` (${ratio(row.low)} to ${ratio(row.high)})` : "";
 	const side = row.above === false ? "not above" : "above";
-	const against = known(row.chance) ? `, ${side} chance level ${ratio(row.chance)}` : "";
-	const effect = known(row.effect) ? `, without it ${row.label} ${lossOrGain(row.effect)}` : "";
+	const level = known(row.chance) ? ` level ${ratio(row.chance)}` : "";
+	const against = known(row.chance) || row.above === false ? `, ${side} chance${level}` : "";
+	const effect = known(row.effect) ? `, without it ${words.affected || row.label} ${lossOrGain(row.effect)}` : "";
 	const status = row.status === "ok" ? "" : `, ${row.status}`;
-	return `Unit ${row.unit}: ${label}, IoU ${ratio(row.iou)}${interval}${against}${effect}${status}`;
+	return `Unit ${row.unit}: ${label}, ${words.value} ${ratio(row.iou)}${interval}${against}${effect}${status}`;
 }

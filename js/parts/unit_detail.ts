@@ -1,6 +1,7 @@
 /** One unit opened over the grid: large top images, counter-examples, and the facts. */
 import { known, lossOrGain, ratio, UNKNOWN } from "../lib/format";
 import type { Row } from "../lib/rows";
+import { type UnitWords, unitWords } from "../lib/unit_words";
 import { fitCanvas, h, icon, ICONS, listen, setText } from "./dom";
 import { type Sheet, type SheetCache, type SheetData, type Strip } from "./sheets";
 import { drawTile, type Mode } from "./strips";
@@ -30,6 +31,7 @@ export interface DetailState {
 	kept: { facts: [string, unknown][] | null; counter: Strip | null };
 	/** What to say in place of counter-examples while there are none. */
 	waiting: string;
+	words: UnitWords;
 }
 
 export interface DetailView {
@@ -40,9 +42,6 @@ export interface DetailView {
 	redraw(): void;
 }
 
-const NEAR_CHANCE =
-	"By chance: the best IoU with the segmentations of other images (95 % quantile). A concept at the same place in every " +
-	"picture sits near it, though the unit may follow the concept.";
 const LARGE = 88; // least width of a large tile [px]
 
 export function unitDetail(actions: DetailActions, cache: SheetCache, signal: AbortSignal): DetailView {
@@ -55,13 +54,14 @@ export function unitDetail(actions: DetailActions, cache: SheetCache, signal: Ab
 	const close = button("Close (Esc)", ICONS.close);
 	const [top, counter] = [gallery(), gallery()];
 	const facts = h("table", { class: "gw-facts" });
-	const note = h("p", { class: "gw-detail-note" }, NEAR_CHANCE);
+	const note = h("p", { class: "gw-detail-note" }, unitWords().note);
+	const counterTitle = h("h4", {}, unitWords().counter);
 	const waiting = h("p", { class: "gw-detail-waiting" });
 	const scroll = h(
 		"div",
 		{ class: "gw-detail-scroll", tabindex: -1 },
 		h("section", {}, h("h4", {}, "Most active on"), top.element),
-		h("section", {}, h("h4", {}, "Active without the concept"), counter.element, waiting),
+		h("section", {}, counterTitle, counter.element, waiting),
 		h("section", {}, h("h4", {}, "Facts"), facts, note),
 	);
 	const element = h(
@@ -125,13 +125,15 @@ export function unitDetail(actions: DetailActions, cache: SheetCache, signal: Ab
 				opened.delete(data);
 			}
 			state = now;
-			const { row, detail } = now;
-			setText(title, detail?.title || `Unit ${row.unit} · ${row.labelled ? row.label : "unlabelled"}`);
+			const { row, detail, words } = now;
+			setText(title, detail?.title || `Unit ${row.unit} · ${row.labelled ? row.label : words.unlabelled}`);
+			setText(counterTitle, words.counter);
+			setText(note, words.note);
 			element.setAttribute("aria-label", title.textContent ?? "Unit");
 			setText(choose, now.selected ? "Deselect" : "Select");
 			const line = ([name, value]: [string, unknown]): HTMLElement =>
 				h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value === null ? UNKNOWN : String(value)));
-			facts.replaceChildren(...(detail?.facts ?? now.kept.facts ?? factsOf(row)).map(line));
+			facts.replaceChildren(...(detail?.facts ?? now.kept.facts ?? factsOf(row, words)).map(line));
 			note.hidden = !known(row.chance);
 			waiting.hidden = Boolean(detail?.counter || now.kept.counter);
 			setText(waiting, now.waiting);
@@ -185,15 +187,15 @@ function gallery(): Gallery {
 	};
 }
 
-function factsOf(row: Row): [string, string][] {
-	const above = row.above === null ? "" : row.above ? " (IoU is above)" : " (IoU is not above)";
+function factsOf(row: Row, words: UnitWords): [string, string][] {
+	const above = row.above === null ? "" : ` (${words.value} is ${row.above ? "" : "not "}above)`;
 	const facts: [string, string][] = [
-		["Concept", row.labelled ? row.label : `unlabelled${row.label ? ` (best: ${row.label})` : ""}`],
-		["Category", row.labelled ? row.category : ""],
-		["IoU", known(row.iou) ? ratio(row.iou, 3) : ""],
+		[words.label, row.labelled ? row.label : `${words.unlabelled}${row.label ? ` (${words.best}: ${row.label})` : ""}`],
+		[words.category, row.labelled && row.category !== row.label ? row.category : ""],
+		[words.value, known(row.iou) ? ratio(row.iou, 3) : ""],
 		["95 % interval", known(row.low) && known(row.high) ? `${ratio(row.low, 3)} to ${ratio(row.high, 3)}` : ""],
 		["Chance level", known(row.chance) ? ratio(row.chance, 3) + above : ""],
-		["Without it", known(row.effect) ? `${row.label} ${lossOrGain(row.effect)}` : ""],
+		["Without it", known(row.effect) ? `${words.affected || row.label} ${lossOrGain(row.effect)}` : ""],
 		["Status", row.status === "ok" ? "" : row.status],
 	];
 	return facts.filter(([, value]) => value !== "");

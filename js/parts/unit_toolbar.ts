@@ -1,6 +1,7 @@
 /** Above the cards: filter, category, sort order and what the strips show. Below them: how many, select all, clear. */
 import { count, plural } from "../lib/format";
 import { type Sort, UNLABELLED } from "../lib/rows";
+import type { UnitWords } from "../lib/unit_words";
 import { assign, h, icon, ICONS, listen, setText, uid } from "./dom";
 import { segmented } from "./segmented";
 import type { Mode } from "./strips";
@@ -20,6 +21,7 @@ export interface ToolbarState {
 	selected: number;
 	hidden: number;
 	legend: readonly { name: string; color: string }[];
+	words: UnitWords;
 }
 
 export interface ToolbarActions {
@@ -30,7 +32,7 @@ export interface ToolbarActions {
 }
 
 const MODE_WORDS: Record<Mode, string> = { mask: "Mask", segmentation: "Segmentation", plain: "Plain" };
-const SORT_WORDS: Record<Sort, string> = { iou: "IoU", label: "Concept", unit: "Unit", effect: "Effect" };
+const SORTS: readonly Sort[] = ["iou", "label", "unit", "effect"];
 
 export interface Toolbar {
 	head: HTMLElement;
@@ -46,12 +48,12 @@ export function unitToolbar(actions: ToolbarActions, signal: AbortSignal): Toolb
 		type: "text",
 		class: "gw-search-input",
 		placeholder: "Filter units…",
-		title: "A concept, a category, a number (17) or a range (10-20); press / to get here",
-		"aria-label": "Filter by number, concept or category",
+		title: "A name, a number (17) or a range (10-20); press / to get here",
+		"aria-label": "Filter by number or name",
 		spellcheck: "false",
 		autocomplete: "off",
 	});
-	const category = h("select", { class: "gw-select", "aria-label": "Category" });
+	const category = h("select", { class: "gw-select" });
 	const sort = h("select", { class: "gw-select", id: sortId });
 	const mode = segmented("What the images show (m)", (value) => actions.set({ mode: value as Mode }), signal);
 	const legend = h("div", { class: "gw-legend", role: "list", "aria-label": "Colours of the segmentation" });
@@ -100,10 +102,16 @@ export function unitToolbar(actions: ToolbarActions, signal: AbortSignal): Toolb
 			if (search.value !== next.query) search.value = next.query;
 			chips.replaceChildren(...next.concepts.map(chip));
 			const names = next.unlabelled ? [...next.categories, UNLABELLED] : next.categories;
-			options(category, [["", "All categories"], ...names.map((name) => [name, name] as const)], next.category);
+			const { words } = next;
+			const named = names.map((name) => [name, name === UNLABELLED ? words.unlabelled : name] as const);
+			options(category, [["", words.categories], ...named], next.category);
+			assign(category, { "aria-label": words.category });
+			category.hidden = next.categories.length === 0 && !next.category;
 			const withEffect = next.effects || next.sort === "effect";
-			const sorts = (Object.keys(SORT_WORDS) as Sort[]).filter((name) => name !== "effect" || withEffect);
-			options(sort, sorts.map((name) => [name, SORT_WORDS[name]]), next.sort);
+			const sortWords: Record<Sort, string> = { iou: words.value, label: words.label, unit: "Unit", effect: words.effect };
+			const sorts = SORTS.filter((name) => name !== "effect" || withEffect);
+			options(sort, sorts.map((name) => [name, sortWords[name]]), next.sort);
+			mode.element.hidden = next.modes.length < 2;
 			mode.update(next.modes.map((value) => ({ value, label: MODE_WORDS[value] })), next.mode);
 			legend.hidden = next.mode !== "segmentation" || next.legend.length === 0;
 			legend.replaceChildren(...(legend.hidden ? [] : next.legend.map(legendItem)));

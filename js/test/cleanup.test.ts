@@ -1,11 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import codeSnippet from "../views/code_snippet";
+import compare from "../views/compare";
 import controls from "../views/controls";
+import download from "../views/download";
+import editStack from "../views/edit_stack";
+import curve from "../views/curve";
 import histogram from "../views/histogram";
 import imageGrid from "../views/image_grid";
 import layerPicker from "../views/layer_picker";
 import layout from "../views/layout";
+import maskPainter from "../views/mask_painter";
+import matrix from "../views/matrix";
 import runBar from "../views/run_bar";
+import scatter from "../views/scatter";
 import unitGrid from "../views/unit_grid";
 import { click, givePageASize, mount, press, someRows } from "./harness";
 
@@ -80,11 +87,18 @@ const image = new DataView(new ArrayBuffer(1));
 const VIEWS: Record<string, [unknown, Record<string, unknown>]> = {
 	unit_grid: [unitGrid, { ...someRows(), sheets: [{ units: [0, 1], columns: 2, tile: [16, 16], image }] }],
 	histogram: [histogram, { bars: [{ key: "a", value: 1 }], selected: [], groups: [], title: "", subtitle: "", value_label: "", reference_label: "", note: "", signed: false, horizontal: false, message: "" }],
-	image_grid: [imageGrid, { sheets: { a: { image, columns: 1, tile: [8, 8], count: 1 }, b: { image, columns: 1, tile: [8, 8], count: 1 } }, show: "b", captions: [], title: "", message: "", busy: true, selected: [] }],
+	image_grid: [imageGrid, { sheets: { a: { image, columns: 1, tile: [8, 8], count: 1 }, b: { image, columns: 1, tile: [8, 8], count: 1 } }, show: "b", captions: [], title: "", message: "", busy: true, selected: [], multiple: true }],
 	layer_picker: [layerPicker, { layers: [{ name: "a" }], layer: "a" }],
 	run_bar: [runBar, { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "" }],
 	controls: [controls, { fields: [{ name: "s", kind: "slider" }, { name: "b", kind: "button" }], values: {}, disabled: {} }],
 	code_snippet: [codeSnippet, { code: "x", label: "" }],
+	mask_painter: [maskPainter, { image, size: [8, 8], overlay: image, brush_size: 4, softness: 0, color: "#56b4e9", tool: "paint", tools: ["paint", "erase"], busy: true, message: "", can_undo: true, can_redo: true }],
+	download: [download, { files: [{ name: "a", label: "a" }], disabled: {} }],
+	edit_stack: [editStack, { entries: [{ id: "a", title: "a", strength: 1 }], sheet: { image, columns: 1, tile: [8, 8] }, selected: "", hovered: "", can_undo: true, can_redo: false, title: "", message: "" }],
+	compare: [compare, { before: image, after: image, labels: ["a", "b"], mode: "slider", position: 0.5, title: "", message: "", busy: false }],
+	curve: [curve, { lines: [{ name: "a", x: [1, 2], y: [1, 2] }, { name: "b", x: [1], y: [1] }], band: {}, x_label: "", y_label: "", log_x: false, y_percent: false, y_range: [], hidden: [], chosen: null, title: "", message: "" }],
+	matrix: [matrix, { rows: ["r"], columns: ["c"], values: [[1]], low: [], high: [], notes: [], limits: [], scale: "sequential", percent: false, row_label: "", column_label: "", value_label: "", selected_rows: [], selected_columns: [], title: "", message: "" }],
+	scatter: [scatter, { points: [{ x: 1, y: 1, group: "a" }, { x: 2, y: 2, group: "b" }], selected: [], groups: [], x_label: "", y_label: "", x_percent: false, y_percent: false, note: "", title: "", message: "" }],
 	layout: [layout, { children: [], tree: {}, links: [], title: "", live: true, farewell: "" }],
 };
 
@@ -99,7 +113,7 @@ describe("after a view has ended", () => {
 		it(`nothing of ${name} is left`, async () => {
 			const { model, el, root, controller } = await mount(widget, traits);
 			expect(watched.left().listeners.length).toBeGreaterThan(0);
-			for (const target of root.querySelectorAll("button, [role=option], .gw-card, .gw-image-cell")) {
+			for (const target of root.querySelectorAll("button, [role=option], [role=gridcell], .gw-plot, .gw-card, .gw-image-cell")) {
 				target.dispatchEvent(new Event("pointerover", { bubbles: true }));
 				target.dispatchEvent(new Event("pointerdown", { bubbles: true }));
 				click(target);

@@ -7,7 +7,7 @@ givePageASize();
 describe("the image grid", () => {
 	const image = new DataView(new ArrayBuffer(1));
 	const sheet = (count: number, columns = 4) => ({ image, columns, tile: [64, 64], count });
-	const traits = () => ({ sheets: { before: sheet(6), after: sheet(6) }, show: "after", captions: [], title: "", message: "", busy: false, selected: [] });
+	const traits = () => ({ sheets: { before: sheet(6), after: sheet(6) }, show: "after", captions: [], title: "", message: "", busy: false, selected: [], multiple: true });
 	it("switches what it shows and has a cell per image", async () => {
 		const { model, one, all, settle } = await mount(imageGrid, traits());
 		expect(all("[role=radio]").map((button) => [button.textContent, button.getAttribute("aria-checked")])).toEqual([
@@ -42,6 +42,15 @@ describe("the image grid", () => {
 		expect(model.get("selected")).toEqual([1, 4]);
 		click(one("[data-index='1']"));
 		expect(model.get("selected")).toEqual([4]);
+	});
+	it("chooses one in place of another where only one can be chosen", async () => {
+		const { model, one } = await mount(imageGrid, { ...traits(), multiple: false, selected: [0] });
+		expect(one("[role=grid]").getAttribute("aria-multiselectable")).toBe("false");
+		click(one("[data-index='3']"));
+		expect(model.get("selected")).toEqual([3]);
+		click(one("[data-index='3']"));
+		press(one('[role=gridcell][tabindex="0"]'), "Escape");
+		expect(model.get("selected")).toEqual([3]);
 	});
 	it("falls back to the first sheet, says when it is busy, and what to do when it is empty", async () => {
 		const { model, one, settle } = await mount(imageGrid, { ...traits(), show: "nothing" });

@@ -25,6 +25,8 @@ describe("the layer picker", () => {
 		press(button, "Enter");
 		expect(model.get("layer")).toBe("layer3");
 		expect(button.getAttribute("aria-expanded")).toBe("false");
+		model.set("done", "measured");
+		expect(all("[role=option]")[0]?.getAttribute("aria-label")).toBe("layer1, 4 × 4, 512 units, measured");
 		click(button);
 		click(all("[role=option]")[1] as Element);
 		expect(model.get("layer")).toBe("layer3");

@@ -50,6 +50,26 @@ describe("the layout", () => {
 		expect(one(".gw-place [role=alert]").textContent).toContain("This part could not be shown: no canvas");
 		expect(all(".gw-card").length).toBeGreaterThan(0);
 	});
+	it("shows one page at a time behind tabs, also with the keyboard alone", async () => {
+		const models = [new FakeModel({ ...histogramTraits }), new FakeModel({ error: "", ...someRows() })];
+		const pages = { kind: "tabs", items: [{ kind: "column", items: [0], label: "Bars" }, { kind: "column", items: [1], label: "Units" }] };
+		const { one, all, controller } = await mount(layout, { children: ["anywidget:0", "anywidget:1"], tree: pages, links: [link], title: "", live: true }, hostOf(models, [histogram, grid]));
+		const shown = (): boolean[] => all("[role=tabpanel]").map((body) => !body.hidden);
+		const heads = all("[role=tab]");
+		expect(heads.map((head) => head.textContent)).toEqual(["Bars", "Units"]);
+		expect(all("h3").map((heading) => heading.textContent)).not.toContain("Units"); // it stands on the tab
+		expect(shown()).toEqual([true, false]);
+		click(heads[1] as HTMLElement);
+		expect(shown()).toEqual([false, true]);
+		one("[role=tablist]").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+		expect(shown()).toEqual([true, false]);
+		expect(heads.map((head) => [head.getAttribute("aria-selected"), head.getAttribute("tabindex")])).toEqual([["true", "0"], ["false", "-1"]]);
+		click(one("[data-key=tree]"));
+		await settle();
+		expect(models[1]?.get("concepts")).toEqual(["tree"]); // the hidden page follows
+		controller.abort();
+		expect(models.map((model) => model.listeners)).toEqual([0, 0]);
+	});
 	it("says that Python is gone", async () => {
 		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
 		const { model, one } = await mount(layout, { children: [], tree: {}, links: [], title: "", live: true, farewell: "" }, hostOf([], []));

@@ -20,6 +20,23 @@ describe("the unit grid", () => {
 		expect(root.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
 		expect(one(".gw-cards").getAttribute("role")).toBe("grid");
 	});
+	it("calls things what it is told to", async () => {
+		const words = { value: "Class drop", unlabelled: "no class", best: "most", affected: "accuracy", categories: "All classes", counter: "Other classes" };
+		const { model, one, settle } = await mount(grid, { ...someRows(), words });
+		expect(one('[data-unit="2"]').getAttribute("aria-label")).toContain("Class drop 0.20");
+		expect(one('[data-unit="3"] .gw-card-label').textContent).toBe("most: door");
+		expect(one('[data-unit="4"] .gw-card-label').textContent).toBe("no class");
+		expect([...one(".gw-toolbar").querySelectorAll("option")].map((option) => option.textContent)).toEqual(
+			expect.arrayContaining(["All classes", "Class drop", "no class"]),
+		);
+		press(one('[data-unit="2"]'), "Enter");
+		await settle();
+		expect(one(".gw-detail").textContent).toContain("Other classes");
+		model.set("rows", { unit: [0], iou: [-0.1], low: [-0.2], high: [0.1], effect: [0.25] });
+		await settle();
+		expect(one('[data-unit="0"] .gw-card-foot').textContent).toContain("accuracy loses 25.0 %");
+		expect(one('[data-unit="0"] .gw-iou-whisker').getAttribute("style")).toMatch(/^left:0.0%/); // not beyond the end
+	});
 	it("selects with click, Ctrl and Shift, and tells Python", async () => {
 		const { model, one, settle } = await mount(grid, someRows());
 		click(one('[data-unit="1"]'));

@@ -96,6 +96,7 @@ function render(props: RenderProps<HistogramTraits>): void {
 		// Columns whose labels would run into each other become lines.
 		const lines = horizontal || signed || (width > 0 && !columnsFit(groups, width - AXIS - 2));
 		chart.classList.toggle("gw-lines", lines);
+		view.root.classList.toggle("gw-signed", signed);
 		if (bars.length === 0) chart.replaceChildren();
 		else if (lines) drawLines(chart, draws);
 		else if (width > 0) drawColumns(chart, draws, width);

@@ -17,6 +17,7 @@ export interface ImageGridTraits extends ComponentTraits {
 	message: string;
 	busy: boolean;
 	selected: number[];
+	multiple: boolean;
 }
 
 const LEAST = 48; // least width of a picture [px]
@@ -34,7 +35,7 @@ function render(props: RenderProps<ImageGridTraits>): void {
 	const names = segmented("Show", (show) => view.set({ show }), signal);
 	const busy = h("div", { class: "gw-busy", role: "status" });
 	const canvas = h("canvas", { "aria-hidden": "true" });
-	const cells = h("div", { class: "gw-image-cells", role: "grid", "aria-label": "Images", "aria-multiselectable": "true" });
+	const cells = h("div", { class: "gw-image-cells", role: "grid", "aria-label": "Images" });
 	const stage = h("div", { class: "gw-image-stage" }, canvas, cells);
 	const blank = h("div", { class: "gw-blank" });
 	const [least, most] = [h("span"), h("span")];
@@ -121,6 +122,7 @@ function render(props: RenderProps<ImageGridTraits>): void {
 	};
 	const fillCells = (n: number, captions: readonly string[]): void => {
 		if (focused >= n) focused = 0;
+		assign(cells, { "aria-multiselectable": String(view.get("multiple")) });
 		const rows = Math.ceil(n / grid.columns);
 		const shape = `${n} ${grid.columns}`;
 		if (cells.dataset.shape !== shape) {
@@ -207,6 +209,7 @@ function render(props: RenderProps<ImageGridTraits>): void {
 	}, signal);
 	for (const type of ["pointerup", "pointercancel", "pointerleave"] as const) listen(cells, type, release, signal);
 	const choose = (index: number): void => {
+		if (!view.get("multiple")) return view.set({ selected: [index] });
 		const selected = view.get("selected");
 		const others = selected.filter((other) => other !== index);
 		view.set({ selected: selected.includes(index) ? others : [...others, index].sort((a, b) => a - b) });
@@ -230,7 +233,7 @@ function render(props: RenderProps<ImageGridTraits>): void {
 			hovered = focused;
 			magnify(lens.shown ? -1 : focused);
 		} else if (event.key === "Escape" && lens.shown) leave();
-		else if (event.key === "Escape" && view.get("selected").length > 0) view.set({ selected: [] });
+		else if (event.key === "Escape" && view.get("multiple") && view.get("selected").length > 0) view.set({ selected: [] });
 		else return;
 		event.preventDefault();
 	}, signal);
@@ -246,7 +249,7 @@ function render(props: RenderProps<ImageGridTraits>): void {
 		take();
 		redraw();
 	});
-	view.watch(["show", "captions", "title", "message", "busy", "selected"], redraw);
+	view.watch(["show", "captions", "title", "message", "busy", "selected", "multiple"], redraw);
 	take();
 	draw();
 	view.ready();

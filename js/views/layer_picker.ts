@@ -17,6 +17,7 @@ export interface Layer {
 export interface LayerPickerTraits extends ComponentTraits {
 	layers: Layer[];
 	layer: string;
+	done: string;
 }
 
 const size = ({ resolution }: Layer): string => (resolution ? `${resolution[0]} × ${resolution[1]}` : "");
@@ -120,12 +121,13 @@ function render(props: RenderProps<LayerPickerTraits>): void {
 		setText(facts, current ? [size(current), units(current)].filter(Boolean).join(" · ") : "");
 		dot.classList.toggle("gw-on", current?.dissected === true);
 		button.disabled = layers.length === 0 || !view.live;
-		const known = view.live ? `${plural(dissected, "layer")} of ${layers.length} dissected` : `Another layer ${view.needs}`;
+		const done = view.get("done") || "dissected";
+		const known = view.live ? `${plural(dissected, "layer")} of ${layers.length} ${done}` : `Another layer ${view.needs}`;
 		assign(button, { title: known });
 		list.replaceChildren(
 			...layers.map((layer, i) => {
 				const off = layer.usable === false;
-				const state = layer.dissected ? "dissected" : "not dissected yet";
+				const state = layer.dissected ? done : `not ${done} yet`;
 				return h(
 					"div",
 					{
@@ -144,7 +146,7 @@ function render(props: RenderProps<LayerPickerTraits>): void {
 		);
 		if (panel.open) activate(active);
 	};
-	view.watch(["layers", "layer"], update);
+	view.watch(["layers", "layer", "done"], update);
 	view.onLive(update);
 	update();
 	view.ready();

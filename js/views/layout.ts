@@ -1,12 +1,13 @@
-/** Rows and columns of components, the wires between them, and a word when Python is gone. */
+/** Rows, columns and tabs of components, the wires between them, and a word when Python is gone. */
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { heartbeat } from "../lib/heartbeat";
 import { follow, type Link } from "../lib/links";
 import { h, icon, ICONS, setText } from "../parts/dom";
+import { type Page, tabs } from "../parts/tabs";
 import { component, type ComponentTraits, Disconnected } from "./component";
 
 export interface Tree {
-	kind: "row" | "column";
+	kind: "row" | "column" | "tabs";
 	items: (number | Tree)[];
 	weights?: number[] | null;
 	gap?: number | null;
@@ -49,7 +50,7 @@ async function render(props: RenderProps<LayoutTraits>): Promise<void> {
 		const refs = view.get("children");
 		const places = refs.map(() => h("div", { class: "gw-place" }));
 		const tree = view.get("tree");
-		home.replaceChildren(place(isTree(tree) ? tree : { kind: "column", items: refs.map((_, i) => i) }, places));
+		home.replaceChildren(place(isTree(tree) ? tree : { kind: "column", items: refs.map((_, i) => i) }, places, signal));
 		models = await Promise.all(refs.map((ref, i) => child(ref, places[i] as HTMLElement, signal)));
 		if (signal.aborted) return;
 		takeLeave();
@@ -112,9 +113,10 @@ async function render(props: RenderProps<LayoutTraits>): Promise<void> {
 const isTree = (tree: LayoutTraits["tree"]): tree is Tree => Array.isArray((tree as Tree).items);
 
 /** Boxes for a tree; weights share the width of a row, which wraps when its items would get too narrow. */
-function place(tree: Tree, places: readonly HTMLElement[]): HTMLElement {
+function place(tree: Tree, places: readonly HTMLElement[], signal: AbortSignal): HTMLElement {
+	if (tree.kind === "tabs") return tabs(tree.items.filter(isBox).map((item) => page(item, places, signal)), signal);
 	const items = tree.items.map((item, i) => {
-		const element = typeof item === "number" ? (places[item] ?? h("div")) : place(item, places);
+		const element = typeof item === "number" ? (places[item] ?? h("div")) : place(item, places, signal);
 		const weight = tree.weights?.[i];
 		if (weight !== undefined) element.style.setProperty("--gw-weight", String(weight));
 		return element;
@@ -125,5 +127,13 @@ function place(tree: Tree, places: readonly HTMLElement[]): HTMLElement {
 	const heading = h("h3", { class: "gw-title gw-section-title" }, tree.label);
 	return h("section", { class: "gw-section", "aria-label": tree.label }, heading, box);
 }
+
+const isBox = (item: number | Tree): item is Tree => typeof item !== "number";
+
+/** What stands behind a tab: the label is on the tab, so it is no heading. */
+const page = (tree: Tree, places: readonly HTMLElement[], signal: AbortSignal): Page => ({
+	label: tree.label ?? "",
+	element: place({ ...tree, label: null }, places, signal),
+});
 
 export default { render };

@@ -3,6 +3,7 @@ import type { RenderProps } from "@anywidget/types";
 import { categories, type Columns, filterRows, type Row, type Sort, sortRows, toRows } from "../lib/rows";
 import { groupOrder } from "../lib/colour";
 import { all, ascending, EMPTY, rectangle, type Selection, toggle } from "../lib/selection";
+import { type UnitWords, unitWords } from "../lib/unit_words";
 import { h, listen, onPixelRatio, onResize, perFrame, setText } from "../parts/dom";
 import { SheetCache, type SheetData, StripStore } from "../parts/sheets";
 import type { Mode } from "../parts/strips";
@@ -27,6 +28,7 @@ export interface UnitGridTraits extends ComponentTraits {
 	kept: Kept | Record<string, never>;
 	legend: { name: string; color: string }[];
 	message: string;
+	words: Partial<UnitWords>;
 }
 
 /** What a page without Python tells of opened units. */
@@ -133,6 +135,7 @@ function render(props: RenderProps<UnitGridTraits>): void {
 			selected: chosen.length,
 			hidden: chosen.filter((unit) => !inView.has(unit)).length,
 			legend: view.get("legend"),
+			words: unitWords(view.get("words")),
 		});
 		blank.hidden = shown.length > 0;
 		viewport.element.hidden = shown.length === 0;
@@ -150,6 +153,7 @@ function render(props: RenderProps<UnitGridTraits>): void {
 				selected: selection.units,
 				focused,
 				missing: view.live ? "" : "no pictures saved",
+				words: unitWords(view.get("words")),
 			},
 			repaint,
 		);
@@ -199,6 +203,7 @@ function render(props: RenderProps<UnitGridTraits>): void {
 			selected: selection.units.has(opened),
 			kept: view.live ? { facts: null, counter: null } : { facts, counter: counters.get(opened) },
 			waiting: asked,
+			words: unitWords(view.get("words")),
 		});
 	};
 	const open = (unit: number): void => {
@@ -279,7 +284,7 @@ function render(props: RenderProps<UnitGridTraits>): void {
 		repaint();
 	});
 	const repaint = perFrame(() => refresh(true), signal);
-	view.watch(["selected", "concepts", "query", "category", "groups", "sort", "mode", "legend", "message"], later);
+	view.watch(["selected", "concepts", "query", "category", "groups", "sort", "mode", "legend", "message", "words"], later);
 	view.watch(["detail"], () => {
 		const filled = view.get("detail");
 		if (filled && opened === null) open(filled.unit);

@@ -24,7 +24,14 @@ COMPONENTS = {
     "run_bar": ui.RunBar,
     "controls": ui.Controls,
     "code_snippet": ui.CodeSnippet,
+    "mask_painter": ui.MaskPainter,
+    "edit_stack": ui.EditStack,
+    "download": ui.Download,
+    "compare": ui.Compare,
     "layout": ui.Layout,
+    "scatter": ui.Scatter,
+    "matrix": ui.Matrix,
+    "curve": ui.Curve,
 }
 VIEWS = Path(__file__).parents[2] / "js" / "views"
 
@@ -209,6 +216,14 @@ def test_a_picture_that_fails_does_not_hide_the_component() -> None:
     data, _ = images._repr_mimebundle_()
     assert "image/png" not in data
     assert "cannot identify image" in images.error
+
+
+def test_a_large_picture_is_saved_in_256_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (256, 512, 3), dtype=np.uint8))
+    monkeypatch.setattr(Echo, "picture", lambda self: noise)
+    data, _ = Echo()._repr_mimebundle_()
+    with Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) as picture:
+        assert (picture.mode, picture.size) == ("P", noise.size)
 
 
 @pytest.mark.parametrize(

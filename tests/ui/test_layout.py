@@ -30,6 +30,17 @@ def test_a_box_becomes_children_a_tree_and_links(panel: Panel) -> None:
     assert repr(layout) == "Layout('A panel': Histogram, UnitGrid, RunBar)"
 
 
+def test_tabs_carry_the_labels_of_their_boxes() -> None:
+    one, two = ui.RunBar(), ui.RunBar()
+    layout = ui.Layout.of(ui.tabs(ui.column(one, label="One"), ui.row(two, label="Two")))
+    assert layout.tree == {
+        "kind": "tabs",
+        "items": [{"kind": "column", "items": [0], "label": "One"}, {"kind": "row", "items": [1], "label": "Two"}],
+    }
+    with pytest.raises(ValueError, match=r"`items\[1\]` needs a label"):
+        ui.tabs(ui.column(one, label="One"), ui.column(two))
+
+
 def test_the_browser_cannot_change_the_children(panel: Panel) -> None:
     layout, bars, _ = panel
     layout.comm.update(children=["anywidget:other"])
@@ -41,7 +52,7 @@ def test_wrong_trees_and_links_are_refused(panel: Panel) -> None:
     layout, bars, grid = panel
     with pytest.raises(TraitError, match="names child 5"):
         layout.tree = {"kind": "row", "items": [5]}
-    with pytest.raises(TraitError, match="kind 'row' or 'column'"):
+    with pytest.raises(TraitError, match="kind 'row', 'column' or 'tabs'"):
         layout.tree = {"kind": "grid", "items": []}
     with pytest.raises(TraitError, match="child positions"):
         layout.tree = {"kind": "row", "items": ["0"]}

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
+from traitlets import TraitError
 
 from ganwidgets import ui
 from ganwidgets.ui import sheets
@@ -59,3 +61,10 @@ def test_the_picture_shows_the_best_units_first(rows: dict, strip: Callable) -> 
 def test_a_sheet_for_the_grid_is_made_in_one_line(rows: dict, picture: np.ndarray) -> None:
     grid = ui.UnitGrid(rows=rows, sheets=[{"units": [0], **sheets.sheet([picture, picture], 2)}])
     assert grid.sheets[0]["count"] == 2
+
+
+def test_the_words_are_names_it_knows(rows: dict) -> None:
+    grid = ui.UnitGrid(rows=rows, words={"value": "Class drop"})
+    with pytest.raises(TraitError, match=r"`words` must give texts for names among .* got 'iou'"):
+        grid.words = {"iou": "Class drop"}
+    assert grid.words == {"value": "Class drop"}
