@@ -4,9 +4,11 @@
 
     G = gw.load("scenes")       # a bundled generator; or a weights file, or a torch module
     gw.dissect.panel(G)         # which units mean what, and what the pictures lose without them
+    gw.ablate.panel(G)          # what units cause
+    gw.paint.panel(G)           # paint with them
 
-`gw.dissect`, `gw.ablate`: the methods. `gw.segment`: what names pixels. `gw.models`: networks. `gw.ui`: the notebook
-components, which work alone (and without torch). `gw.testing`: networks whose answers are known on paper.
+`gw.dissect`, `gw.ablate`, `gw.paint`: the methods. `gw.segment`: what names pixels. `gw.models`: networks. `gw.ui`: the
+notebook components, which work alone (and without torch). `gw.testing`: networks whose answers are known on paper.
 
 Nothing is loaded before it is used: importing this package imports neither torch nor matplotlib.
 """
@@ -16,10 +18,12 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PARTS = ("ablate", "dissect", "models", "nn", "results", "scenes", "segment", "testing", "ui")
+_PARTS = ("ablate", "dissect", "models", "nn", "paint", "results", "scenes", "segment", "testing", "ui")
 _NAMES = {
     "load": "ganwidgets.models.checkpoints",
     "TorchGenerator": "ganwidgets.models.generator",
+    "TorchClassifier": "ganwidgets.models.classifiers",
+    "load_classifier": "ganwidgets.models.classifier_sources",
     "compose": "ganwidgets.models.edits",
     "set_units": "ganwidgets.models.edits",
     "zero_units": "ganwidgets.models.edits",

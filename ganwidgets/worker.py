@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, runtime_checkable
@@ -216,34 +216,65 @@ class Worker:
         while self._run_one():
             pass
 
+    def serve(self) -> None:
+        """From inside a long job: run the interactive jobs that wait."""
+        while self.is_current_thread:
+            with self._changed:
+                job = None if self._closing else self._next(self._interactive)
+            if job is None:
+                return
+            self._run(job)
+
     def _run_one(self) -> bool:
         job = self._take()
         if job is None:
             return False
+        self._run(job)
+        return True
+
+    def _run(self, job: Job) -> None:
         try:
             if job.context.run(job.step):
-                return True
+                return
         except BaseException:  # from an observer, or SystemExit in the work: the worker must outlive it
             job._owner.last_traceback = traceback.format_exc()
-            return True
+            return
         with self._changed:  # interactive jobs take turns; a long job keeps its place at the head
             self._interactive.append(job) if job.interactive else self._long.appendleft(job)
-        return True
 
     def _take(self) -> Job | None:
         with self._changed:
             while not self._closing:
-                queue = [*self._interactive, *self._long]
-                job = next((j for j in queue if j.stopping), None) or next((j for j in queue if j.runnable), None)
+                job = self._next([*self._interactive, *self._long])
                 if job is not None:
-                    (self._interactive if job.interactive else self._long).remove(job)
                     return job
                 self._changed.wait()
         return None
 
+    def _next(self, queue: Iterable[Job]) -> Job | None:
+        """Take the job whose turn it is, those that are to stop first; None if no job of the queue can run."""
+        waiting = list(queue)
+        job = next((j for j in waiting if j.stopping), None) or next((j for j in waiting if j.runnable), None)
+        if job is not None:
+            (self._interactive if job.interactive else self._long).remove(job)
+        return job
+
 
 worker = Worker()
 atexit.register(worker.close)
+
+
+def giving_way(progress: Callable[[float], None]) -> Callable[[float], None]:
+    """The same progress callback, which lets interactive jobs run first: for work that is one long call, no generator.
+
+    The call must not hold an edit of a network (`network.intervene`) while it tells its progress, or previews see it.
+    """
+
+    def tell(fraction: float) -> None:
+        progress(fraction)
+        worker.serve()
+
+    return tell
 
 
 def run_here(job: Job) -> None:

@@ -132,6 +132,30 @@ def test_an_interactive_job_runs_between_two_batches_of_a_long_one(counter):
     assert order.index("preview") <= 2 and [x for x in order if x != "preview"] == [0, 1, 2, 3]
 
 
+def test_one_long_call_gives_way_where_it_tells_its_progress(counter):
+    from ganwidgets.worker import giving_way
+
+    order, (started, go) = [], gate()
+
+    def long(progress):
+        tell = giving_way(progress)
+        for batch in range(4):
+            order.append(batch)
+            started.set()
+            if batch == 1:
+                go.wait(5)
+            tell(batch / 4)
+
+    counter.submit(long, counter.show, kind="long")
+    started.wait(5)
+    counter.submit(lambda progress: order.append("preview"), counter.show, kind="preview", interactive=True)
+    go.set()
+    counter.wait(5.0)
+    assert order.index("preview") <= 2 and [x for x in order if x != "preview"] == [0, 1, 2, 3]
+    counter.submit(long, counter.show, kind="long", background=False)  # in the calling thread nothing else runs
+    assert counter.status == "done"
+
+
 def test_pictures_of_two_previews_come_before_the_bars_of_either(counter):
     order, (started, go) = [], gate()
 

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ganwidgets"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "static" not in path.parts)
-CAPABILITIES = {path.parent.name for path in PACKAGE.glob("*/controller.py")}
+CAPABILITIES = {path.parent.name for path in PACKAGE.glob("*/controller*.py")}
 FRONT = {"__init__.py", "__main__.py", "demo.py", "doctor.py"}  # what a person types; may reach for anything
 ASKED = {("dissection.py", "ganwidgets.dissect.panel")}  # Dissection.to_html draws, when it is called
 SESSION = {"traitlets", "ganwidgets.jobs", "ganwidgets.wiring", "ganwidgets.session"}
@@ -32,7 +32,7 @@ def forbidden(path: Path) -> set[str]:
         return {"torch", "ganwidgets.models", "ganwidgets.segment", "ganwidgets.nn"} | others | SESSION - {"traitlets"}
     if name.startswith("panel"):
         return {"torch"}
-    if name == "controller.py" or (path.parent == PACKAGE and name in ("jobs.py", "wiring.py", "session.py")):
+    if name.startswith("controller") or (path.parent == PACKAGE and name in ("jobs.py", "wiring.py", "session.py")):
         return PICTURE | others
     return set() if name in FRONT else SESSION | PICTURE | others
 

@@ -1,7 +1,10 @@
-"""What units cause: switch them off and count what the pictures lose.
+"""What units cause: switch them off or on, and count what the pictures lose or gain.
 
-`ablation_effect` measures a set of units beside random sets of equal size, `unit_effects` every unit alone;
-`AblateController` keeps a live preview of it.
+`ablation_effect` and `insertion_effect` measure a set of units beside random sets of equal size, `unit_effects` every
+unit alone. `rank_by_iou`, `rank_by_effect` and `optimise_alpha` order units, `removal_curve` says how many are enough,
+`insertion_context` where a concept can be inserted, `find_artifact_units` which units draw artifacts.
+`class_ablation` asks the same of a classifier. `panel` shows all of it, live, in a notebook, and `classes_panel` what
+a classifier's units are for.
 """
 
 from importlib import import_module
@@ -9,12 +12,40 @@ from typing import Any
 
 from ganwidgets.ablate.effect import Ablation, EffectResult, ablation_effect, concept_pixels, unit_effects
 
-_CONTROLLERS = ("AblateController", "UnitEffectsController")
+# Loaded when asked for: a script that only measures needs neither traitlets nor matplotlib.
+_LATER = {
+    "alpha": ("AlphaResult", "optimise_alpha"),
+    "artifact_removal": ("RemovalEffect", "most_active_latents", "removal_effect"),
+    "artifacts": ("ArtifactUnits", "TopPictures", "find_artifact_units", "top_pictures"),
+    "class_attributes": ("unit_attributes",),
+    "class_correlations": ("attribute_correlations",),
+    "class_curves": ("ClassCurve", "cumulative_curve", "unit_orders"),
+    "class_result": ("ClassAblation",),
+    "class_sets": ("important_sets",),
+    "classes": ("class_ablation", "class_scores", "compare_networks"),
+    "rotation": ("RemoveDirection", "random_rotation", "rotation_comparison", "rotation_power"),
+    "context": ("InsertionContext", "insertion_context"),
+    "controller": ("AblateController", "UnitEffectsController"),
+    "controller_artifacts": ("ArtifactsController",),
+    "controller_class_curves": ("ClassCurvesController",),
+    "controller_classes": ("ClassesController", "JointDropController", "LabelledImages"),
+    "controller_context": ("ContextController",),
+    "controller_removal": ("RemovalController",),
+    "insertion": ("CausalEffect", "average_causal_effect", "insertion_effect", "insertion_value", "mean_where_present"),
+    "joint_drop": ("JointDrop",),
+    "panel": ("panel",),
+    "panel_classes": ("classes_panel",),
+    "removal": ("RemovalCurve",),
+    "unit_sets": ("rank_by_alpha", "rank_by_effect", "rank_by_iou", "removal_curve"),
+}
+_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
 
-__all__ = ["Ablation", "EffectResult", "ablation_effect", "concept_pixels", "unit_effects", *_CONTROLLERS]
+__all__ = ["Ablation", "EffectResult", "ablation_effect", "concept_pixels", "unit_effects", *_FILE_OF]
 
 
-def __getattr__(name: str) -> Any:  # a script that only measures needs no traitlets
-    if name in _CONTROLLERS:
-        return getattr(import_module("ganwidgets.ablate.controller"), name)
+def __getattr__(name: str) -> Any:
+    if name in _FILE_OF:
+        # Kept, because importing panel.py puts the file in the function's place.
+        found = globals()[name] = getattr(import_module(f"ganwidgets.ablate.{_FILE_OF[name]}"), name)
+        return found
     raise AttributeError(f"module 'ganwidgets.ablate' has no attribute {name!r}; it has {sorted(__all__)}")

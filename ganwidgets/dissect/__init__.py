@@ -16,7 +16,7 @@ from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import RunState, subject
 from ganwidgets.interrupts import between_batches
 from ganwidgets.models.generator import Generator
-from ganwidgets.models.layers import did_you_mean
+from ganwidgets.models.layers import default_layer, did_you_mean
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.results.files import load
 from ganwidgets.segment.protocol import Segmenter
@@ -116,26 +116,6 @@ def _finish(work: DissectionRun, progress: Callable[[float], Any] | None) -> Non
                     f"stopped after {done:,} of {work.total:,} images; the same call goes on from there, "
                     "gw.dissect.stopped() gives the result so far"
                 )
-
-
-def default_layer(network: Generator) -> str:
-    """The middle one of the outermost layers with maps, where objects tend to be found.
-
-    Where one module holds all the others, those inside it are meant.
-
-    Raises:
-        ValueError: no layer has maps.
-    """
-    shallow = _outermost(network.map_layers)
-    while len(shallow) == 1 and (inside := [n for n in network.map_layers if n.startswith(f"{shallow[0]}.")]):
-        shallow = _outermost(inside)
-    if not shallow:
-        raise ValueError(f"`layer` must give maps (batch unit height width); none of {list(network.layers)} does")
-    return shallow[(len(shallow) - 1) // 2]
-
-
-def _outermost(names: Sequence[str]) -> list[str]:
-    return [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
 
 
 def __getattr__(name: str) -> Any:

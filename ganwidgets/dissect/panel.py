@@ -4,18 +4,13 @@
 controllers (`dissecting`, `ablating`, `measuring`), how results become rows and sheets in `panel_views.py`.
 """
 
-import inspect
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from traitlets import Bunch, HasTraits, Instance, Int, Tuple, Unicode, validate
+from traitlets import Bunch, Instance, Int, Tuple, Unicode, validate
 
-from ganwidgets import cells, segment, ui
+from ganwidgets import cells, ui
 from ganwidgets.ablate.controller import AblateController, UnitEffectsController
 from ganwidgets.ablate.effect import EffectResult
 from ganwidgets.dissect import panel_code as sources
@@ -27,13 +22,10 @@ from ganwidgets.dissect.panel_grid import GridPainter
 from ganwidgets.dissect.panel_page import dissection_page as dissection_page
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models.checkpoints import load
+from ganwidgets.panels import ComposedPanel, callable_module, network_name, segmenter_for, segmenter_name
 from ganwidgets.results.dissection import Dissection
-from ganwidgets.ui.export import page, write
 from ganwidgets.wiring import Wire, join, show, view_link
 
-ui.Component.lock = lock  # one lock for controllers and components, or they would wait for each other
-
-FAREWELL = "Closed, or replaced by a newer run of its cell. What you see is its last state."
 MOST_EXPORTED = 512  # units with pictures in an exported page
 TRUNCATIONS = [{"value": None, "label": "none"}, *({"value": t, "label": f"{t:g}"} for t in (2.0, 1.5, 1.0, 0.7, 0.5))]
 
@@ -79,7 +71,7 @@ def panel(
     return made
 
 
-class Panel(HasTraits):
+class Panel(ComposedPanel):
     """A composed view; displays itself in a cell. Its traits can be read, assigned and observed.
 
     Attributes:
@@ -97,10 +89,8 @@ class Panel(HasTraits):
 
     def __init__(self, network: Any, segmenter: Any = None, **options: Any) -> None:
         self.network = network = load(network)
-        name = sources.network_name(network)
-        segmenter = sources.segmenter_for(name) if segmenter is None else segmenter
-        self.segmenter = segmenter = None if segmenter is None else segment.load(segmenter)
-        self._names = name, None if segmenter is None else sources.segmenter_name(segmenter)
+        self.segmenter = segmenter = segmenter_for(network, segmenter)
+        self._names = network_name(network), None if segmenter is None else segmenter_name(segmenter)
         result, layer = options.pop("result"), options.pop("layer")
         self.dissecting = DissectController(network, segmenter, **options)
         if result is not None:
@@ -262,32 +252,8 @@ class Panel(HasTraits):
         self.dissecting.run(wait=True)
         return self
 
-    def wait(self, timeout: float | None = None) -> "Panel":
-        """Come back when everything that runs has ended; an interrupt cancels it."""
-        for controller in self._controllers:
-            controller.wait(timeout)
-        return self
-
-    def to_html(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
-        """Write a page that sorts, filters, selects and shows masks without a kernel or a network.
-
-        Args:
-            path: where to write; an existing file is replaced in one step.
-            title: of the page.
-        """
-        kept = self.painter.paint_all(MOST_EXPORTED)
-        return write(path, page(self.layout, title=title, instead={self.grid: {"kept": kept}}))
-
-    def close(self) -> None:
-        """Stop what runs and free what it held; the view stays as it is."""
-        for controller in self._controllers:
-            controller.close()
-        for wire in self._wires:
-            wire.disconnect()
-        self.layout.farewell = FAREWELL
-        for component in (*self.layout.children, self.layout):
-            component.let_go()
-        self.unobserve_all()
+    def _instead(self) -> dict[ui.Component, dict[str, Any]]:
+        return {self.grid: {"kept": self.painter.paint_all(MOST_EXPORTED)}}
 
     @property
     def _controllers(self) -> tuple[Controller, ...]:
@@ -296,24 +262,8 @@ class Panel(HasTraits):
     def __repr__(self) -> str:
         return f"Panel({self.network.name!r}, layer={self.layer!r}, units={list(self.units)})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = self.layout._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, tuple):
-            bundle[0]["text/plain"] = repr(self)
-        return bundle
-
 
 _RULE_OPTIONS = [{"value": rule, "label": rule.replace("_", " ").replace("iqr", "IQR")} for rule in RULES]
 
 
-class _Callable(ModuleType):
-    """`gw.dissect.panel` is this file once somebody imported it by that name; it can be called like the function."""
-
-    def __call__(self, *args: Any, **options: Any) -> Panel:
-        return panel(*args, **options)
-
-
-# What `?` and Shift-Tab show: those of the function.
-__signature__ = inspect.signature(panel)
-__doc__ = panel.__doc__
-sys.modules[__name__].__class__ = _Callable
+callable_module(__name__, panel)

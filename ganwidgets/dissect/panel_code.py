@@ -1,49 +1,13 @@
 """Python that repeats what a panel shows: the generator, the dissection and the ablation."""
 
 from dataclasses import MISSING, fields
-from functools import lru_cache
-from typing import Any
 
-from ganwidgets import segment
 from ganwidgets.ablate.controller import CHANCE_SETS, Shown
 from ganwidgets.dissect.options import Options
-from ganwidgets.models import checkpoints
 from ganwidgets.results.dissection import Dissection
 
 ALWAYS = ("n", "seed", "rule")  # settings that are written down even where they are the usual ones
 _USUAL = {field.name: field.default for field in fields(Options) if field.default is not MISSING}
-
-
-def network_name(network: Any) -> str:
-    """What `ganwidgets.load` calls this very generator; "" if nothing.
-
-    A name alone is no proof: the weights must be those that the name stands for.
-    """
-    if network.name.partition("@")[0] not in checkpoints.NAMES or getattr(network, "sampler", None) is not None:
-        return ""
-    return network.name if _weights_of(network.name) == network.fingerprint else ""
-
-
-def segmenter_name(segmenter: Any) -> str:
-    """What `segment.load` calls this very segmenter; "" if nothing."""
-    name = getattr(segmenter, "name", "")
-    if name not in segment.names():
-        return ""
-    known = segment.load(name)
-    return name if type(known) is type(segmenter) and known.fingerprint() == segmenter.fingerprint() else ""
-
-
-def segmenter_for(name: str) -> str | None:
-    """The segmenter that comes with a bundled generator; None for others."""
-    return "scenes" if name.partition("@")[0] == "scenes" else None
-
-
-@lru_cache
-def _weights_of(name: str) -> str:
-    try:
-        return checkpoints.load(name).fingerprint
-    except (OSError, ValueError, ImportError):  # no such checkpoint, or its package is not there
-        return ""
 
 
 def code(

@@ -521,7 +521,7 @@ def test_only_what_a_name_really_stands_for_is_called_by_it(planted, reader):
     import torch
 
     import ganwidgets as gw
-    from ganwidgets.dissect.panel_code import network_name, segmenter_name
+    from ganwidgets.panels import network_name, segmenter_name
 
     network = gw.load("scenes")
     assert network_name(network) == "scenes" and network_name(planted) == ""

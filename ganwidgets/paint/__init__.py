@@ -1,0 +1,51 @@
+"""Strokes that become edits: paint with a generator's own units.
+
+A `Stroke` is where, which units, how far; a `StrokeStack` is a session of them with undo. `apply_to_many` paints them
+on scenes, `report` says what one did beside what was to be expected, `brushes` makes the unit sets of a dissection
+ready to paint with. `copy_region` and `paste` carry a part of one scene into another, `save` and `load` keep strokes in
+a JSON file. `panel` paints in a notebook, and `PaintController` is the session behind it.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from ganwidgets.paint.brushes import Brush, brushes
+from ganwidgets.paint.clips import Clip, copy_region, paste
+from ganwidgets.paint.files import from_json, load, save, to_json
+from ganwidgets.paint.render import apply_to_many
+from ganwidgets.paint.report import PaintReport, report
+from ganwidgets.paint.stack import StrokeStack
+from ganwidgets.paint.strokes import PaintEdit, Stroke, edits
+
+_CONTROLLERS = ("PaintController",)
+
+__all__ = [
+    "Brush",
+    "Clip",
+    "PaintEdit",
+    "PaintReport",
+    "Stroke",
+    "StrokeStack",
+    "apply_to_many",
+    "brushes",
+    "copy_region",
+    "edits",
+    "from_json",
+    "load",
+    "paste",
+    "report",
+    "save",
+    "to_json",
+    "panel",
+    *_CONTROLLERS,
+]
+
+
+def __getattr__(name: str) -> Any:  # a script that only paints needs no traitlets
+    if name == "panel":
+        from ganwidgets.paint.panel import panel
+
+        return panel
+    if name in _CONTROLLERS:
+        return getattr(import_module("ganwidgets.paint.controller"), name)
+    raise AttributeError(f"module 'ganwidgets.paint' has no attribute {name!r}; it has {sorted(__all__)}")

@@ -1,0 +1,406 @@
+"""The session behind a paint view: a scene, the strokes on it, and what they did.
+
+`PaintController.paint(region)` answers at once: when it returns, the stroke is in `strokes`, however slow the network
+is. Pictures follow in the background, the newest only, so two hundred quick strokes end on one picture with all of
+them. A stroke that would leave NaN in the picture is taken out again as soon as that shows, with one sentence in
+`error` and the stroke in `rejected`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from traitlets import Bool, Bunch, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+
+from ganwidgets.jobs import lock
+from ganwidgets.models import Generator, set_units
+from ganwidgets.models.layers import default_layer, did_you_mean
+from ganwidgets.nn.regions import RESIZES, as_region, at_most
+from ganwidgets.paint import files
+from ganwidgets.paint.brushes import Brush, Levels, check_layer, prepared, unit_sets
+from ganwidgets.paint.canvas import Canvas, Scene
+from ganwidgets.paint.clips import Clip, copy_region, paste
+from ganwidgets.paint.render import pictures_so_far
+from ganwidgets.paint.report import Elsewhere, PaintReport, each_report
+from ganwidgets.paint.stack import StrokeStack
+from ganwidgets.paint.strokes import SIGNS, Stroke, map_layer
+from ganwidgets.results.dissection import Dissection
+from ganwidgets.segment import Segmenter
+from ganwidgets.session import LayerSession, whole_in_range
+from ganwidgets.worker import Job
+
+MOST_SCENES = 64
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the pictures on show are of: everything that is needed to make them again."""
+
+    scene: Scene
+    strokes: tuple[Stroke, ...]
+
+
+class PaintController(LayerSession):
+    """Paint on generated scenes with units; call `paint` and look at the outputs.
+
+    Args:
+        network: the generator.
+        segmenter: names the pixels; None leaves the counts of the report out.
+        dissection: gives brushes; without one, choose `units`.
+        traits: first values; `layer` is by default the dissection's first, or the middle one of those with maps.
+    """
+
+    seed = Int(1, help="Which latents.")
+    scene = Int(0, help="Which of their pictures is painted on.")
+    n_scenes = Int(12, help="Number of pictures to choose from.")
+    brush = Unicode(help="Concept of the brush; empty: the `units` are painted with.")
+    mode = Enum(list(SIGNS), "draw", help="Set units to their levels, to zero, or add their levels.")
+    strength = Float(1.0, help="Of the next stroke, 0 to 1.")
+    resize = Enum(list(RESIZES), "area", help="How the next stroke gets to the layer's size.")
+    strokes = Tuple(read_only=True, help="On the scene, the lowest first.")
+    can_undo = Bool(False, read_only=True, help="Whether there is a change to take back.")
+    can_redo = Bool(False, read_only=True, help="Whether there is one to do again.")
+    rejected = Tuple(read_only=True, help="Strokes that were taken out again, as they left NaN in the picture.")
+    scenes = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb), unpainted.")
+    before = Instance(np.ndarray, allow_none=True, read_only=True, help="The scene, uint8 (height width rgb).")
+    after = Instance(np.ndarray, allow_none=True, read_only=True, help="With the strokes, uint8 (height width rgb).")
+    difference = Instance(np.ndarray, allow_none=True, read_only=True, help="Of the channel that moved most, uint8.")
+    shown = Instance(Shown, allow_none=True, read_only=True, help="What `before` and `after` are of.")
+    report = Instance(PaintReport, allow_none=True, read_only=True, help="On the uppermost stroke that is not muted.")
+    brushes = Tuple(read_only=True, help="Of the layer; their values may follow a moment later.")
+    icons = Tuple(read_only=True, help="What each brush does, uint8 (height width rgb); they follow, too.")
+    clip = Instance(Clip, allow_none=True, read_only=True, help="What was copied.")
+    many_before = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb).")
+    many_after = Instance(np.ndarray, allow_none=True, read_only=True, help="The same scenes with the strokes.")
+
+    report_delay = 0.0  # [s] after a picture; in a page it lets the picture through first
+
+    def __init__(
+        self,
+        network: Generator,
+        segmenter: Segmenter | None = None,
+        dissection: Dissection | None = None,
+        **traits: Any,
+    ) -> None:
+        self.segmenter = segmenter
+        first = next(iter(dissection.layers)) if dissection else default_layer(network)
+        chosen = {name: traits.pop(name) for name in ("units", "brush") if name in traits}
+        self._stack, self._levels = StrokeStack(), Levels(network)
+        self._canvas = Canvas(network, first)
+        self._elsewhere = None if segmenter is None else Elsewhere(network, segmenter)
+        self._offered: dict[str, tuple[Brush, ...]] = {}
+        for name in dissection.layers if dissection else ():
+            self._offered[name] = unit_sets(dissection, check_layer(dissection, network, name))
+        super().__init__(network, **{"layer": first, **traits})
+        for name, value in chosen.items():  # they are judged by the layer's brushes, which are there only now
+            setattr(self, name, value)
+        self._show_scenes()
+
+    # Strokes
+
+    def paint(self, region: Any) -> Stroke:
+        """One more stroke, with the brush and settings as they are; it is in `strokes` when this returns.
+
+        Args:
+            region: (height width) in [0, 1] or 8-bit, of any size, or the bytes of a PNG; see `nn.regions.as_region`.
+
+        Raises:
+            ValueError: nothing painted, no units chosen, a region that is none.
+        """
+        with lock:
+            layer, mode, brush = self.layer, self.mode, self._brush
+            units, value = (self.units, None) if brush is None else (brush.units, brush.value)
+            settings = {"strength": self.strength, "resize": self.resize, "concept": self.brush or None}
+        painted = at_most(as_region(region), tuple(self.network.image_shape[1:]))
+        if value is None and units and mode != "remove":
+            value = self._levels(layer)[list(units)].cpu()
+        return self.push(Stroke(layer, units, painted, 0.0 if value is None else value, mode, **settings))
+
+    def push(self, stroke: Stroke) -> Stroke:
+        """One more stroke, made elsewhere. Raises `ValueError` if it does not fit the network."""
+        stroke.check(self.network.layers[map_layer(self.network, stroke.layer)].shape)
+        self._change(lambda stack: stack.push(stroke))
+        return stroke
+
+    def erase(self, region: Any) -> None:
+        """Take away what is painted inside a region, from every stroke that is not muted; one change for `undo`.
+
+        Raises:
+            ValueError: nothing marked, or a region that is none.
+        """
+        self._change(lambda stack: stack.erase(region))
+
+    def undo(self) -> None:
+        """Take back the last change of the strokes; nothing happens if there is none."""
+        self._change(StrokeStack.undo)
+
+    def redo(self) -> None:
+        """Do again what was taken back; nothing happens if there is nothing."""
+        self._change(StrokeStack.redo)
+
+    def mute(self, which: int | str, on: bool = True) -> None:
+        """Leave a stroke (number or uid) out, or take it in again. Raises `ValueError` if there is no such stroke."""
+        self._change(lambda stack: stack.mute(which, on))
+
+    def delete(self, which: int | str) -> None:
+        """Remove a stroke (number or uid). Raises `ValueError` if there is no such stroke."""
+        self._change(lambda stack: stack.delete(which))
+
+    def move(self, which: int | str, to: int) -> None:
+        """Put a stroke at another place in the order, 0 being the lowest. Raises `ValueError` if there is none."""
+        self._change(lambda stack: stack.move(which, to))
+
+    def set_strength(self, which: int | str, strength: float | int) -> None:
+        """Change how strong a stroke is. Raises `ValueError` outside [0, 1], or if there is no such stroke."""
+        self._change(lambda stack: stack.with_strength(which, strength))
+
+    def clear(self) -> None:
+        """Remove all strokes; can be undone."""
+        self._change(StrokeStack.clear)
+
+    # Transfer, files, other scenes
+
+    def copy(self, region: Any) -> Clip:
+        """Keep what the layer computes for the scene with its strokes, and what was marked in it.
+
+        Raises:
+            ValueError: nothing marked, or a region that is none.
+        """
+        with lock:
+            layer, wish = self.layer, self._wish()
+        clip = copy_region(self.network, self._canvas.latent(wish.scene), layer, region, strokes=wish.strokes)
+        self._write(clip=clip)
+        return clip
+
+    def paste(self, move: tuple[float | int, float | int] = (0, 0)) -> Stroke:
+        """Put what was copied into the scene as a stroke, moved by shares of the picture's height and width.
+
+        Raises:
+            ValueError: nothing was copied, or nothing of it is left in the picture.
+        """
+        if self.clip is None:
+            raise ValueError("`clip` must be there to be pasted, got None: mark a region of a scene and copy it")
+        return self.push(paste(self.clip, move=move, strength=self.strength))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the strokes to one JSON file."""
+        return files.save(path, self.strokes, self.network)
+
+    def load(self, path: str | Path, *, force: bool = False) -> None:
+        """Put strokes from a file in place of those here; can be undone.
+
+        Raises:
+            ValueError: another network's (unless `force`), or not such a file.
+        """
+        loaded = files.load(path, self.network, force=force).strokes
+        self._change(lambda stack: stack.set(loaded))
+
+    def apply_to_many(self, n: int = 20, *, wait: bool = False) -> Job:
+        """Paint the same strokes on `n` scenes of the seed, for `many_after`; `wait` does it in the calling thread.
+
+        Raises:
+            TraitError: n not within 1 to 1,000.
+        """
+        n, seed, strokes = whole_in_range("n", n, 1, 1000), self.seed, self.strokes
+        return self.submit(
+            lambda progress: self._many(n, seed, strokes, progress),
+            lambda values: self._write(**values),
+            kind="many",
+            background=not wait,
+        )
+
+    def adopt(self, dissection: Dissection) -> None:
+        """Make brushes of a dissection, and look at a layer of it.
+
+        Raises:
+            ValueError: it has layers this network has not, or layers of another size.
+        """
+        self._offer(
+            {name: unit_sets(dissection, check_layer(dissection, self.network, name)) for name in dissection.layers}
+        )
+
+    def offer(self, *brushes: Brush) -> None:
+        """Paint with brushes chosen in another way in place of those of their layers, and look at the first one's.
+
+        Raises:
+            ValueError: a layer or units this network does not have.
+        """
+        by_layer: dict[str, tuple[Brush, ...]] = {}
+        for brush in brushes:
+            set_units(brush.units, 0.0).check(self.network.layer_info(map_layer(self.network, brush.layer)).shape)
+            by_layer[brush.layer] = (*by_layer.get(brush.layer, ()), brush)
+        self._offer(by_layer)
+
+    def _offer(self, by_layer: dict[str, tuple[Brush, ...]]) -> None:
+        with lock:
+            self._offered |= by_layer
+            if self.layer in by_layer:
+                self._show_brushes(self.units)
+            else:
+                self.layer = next(iter(by_layer), self.layer)
+
+    def close(self) -> None:
+        super().close()
+        self._canvas.clear()
+        self._elsewhere = None
+
+    # What is shown
+
+    def update(self, *, background: bool = True) -> Job:
+        """Draw what is shown again; happens by itself when something changes."""
+        with lock:
+            wish = self._wish()
+        return self.submit(
+            lambda progress: self._picture(wish), self._publish, kind="picture", interactive=True, background=background
+        )
+
+    def _change(self, how: Callable[[StrokeStack], StrokeStack]) -> None:
+        with lock:
+            changed = how(self._stack)
+            self.refuse("")
+            if changed is not self._stack:
+                self._set_stack(changed)
+                self.update()
+
+    def _set_stack(self, stack: StrokeStack) -> None:
+        self._stack = stack
+        self._write(strokes=stack.strokes, can_undo=stack.can_undo, can_redo=stack.can_redo)
+
+    def _wish(self) -> Shown:
+        return Shown(Scene(self.seed, self.scene), self._stack.strokes)
+
+    def _picture(self, wish: Shown) -> Iterator[dict[str, Any] | None]:
+        """The picture first, then what its uppermost stroke did."""
+        while True:
+            try:
+                pictures = self._canvas.pictures(wish.scene, wish.strokes)
+                break
+            except ValueError:
+                refused = self._canvas.refused(wish.scene, wish.strokes)
+                if refused is None:
+                    raise
+                yield {"refused": refused}
+                wish = replace(wish, strokes=tuple(s for s in self._stack.strokes if s is not refused[0]))
+        visible = [place for place, stroke in enumerate(wish.strokes) if stroke.visible]
+        yield pictures | {"shown": wish} | ({} if visible else {"report": None})
+        if not visible:
+            return
+        ready = time.monotonic() + self.report_delay
+        while time.monotonic() < ready:
+            time.sleep(0.01)
+            yield None
+        draw = lambda strokes: self._canvas.draw(wish.scene, strokes)  # noqa: E731
+        given = (self.network, wish.strokes, visible[-1], draw, self.segmenter)
+        try:
+            for report in each_report(*given, elsewhere=self._elsewhere, levels=self._levels):
+                yield None if report is None else {"report": report}
+        except Exception:
+            yield {"report": None}
+            raise
+
+    def _publish(self, values: dict[str, Any]) -> None:
+        if refused := values.pop("refused", None):
+            stroke, reason = refused
+            if stroke not in self.rejected:  # a job that started before it was known may find it again
+                self._write(rejected=(*self.rejected, stroke))
+            self._set_stack(self._stack.without(stroke))
+            self.refuse(reason)
+        self._write(**values)
+
+    def _many(
+        self, n: int, seed: int, strokes: tuple[Stroke, ...], progress: Callable[[float], None]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        z = self.network.sample_z(n, seed)
+        for before, after in zip(*(pictures_so_far(self.network, on, z) for on in ((), strokes)), strict=True):
+            progress(len(after) / n)
+            yield {"many_before": before, "many_after": after}
+
+    # Scenes and brushes
+
+    def _show_scenes(self) -> None:
+        n, seed = self.n_scenes, self.seed
+        self.submit(
+            lambda progress: pictures_so_far(self.network, (), self.network.sample_z(n, seed)),
+            lambda pictures: self._write(scenes=pictures),
+            kind="scenes",
+            interactive=True,
+        )
+        self.update()
+
+    @property
+    def _brush(self) -> Brush | None:
+        return next((brush for brush in self.brushes if brush.concept == self.brush), None)
+
+    def _show_brushes(self, units: tuple[int, ...] = ()) -> None:
+        """The layer's brushes, with the one in use if it is among them; else with these units."""
+        layer, found = self.layer, self._offered.get(self.layer, ())
+        known = {brush.concept: brush.units for brush in found}
+        with self.hold_trait_notifications():
+            self._write(brushes=found, icons=())
+            self.brush, self.units = (self.brush, known[self.brush]) if self.brush in known else ("", units)
+        self.submit(
+            lambda progress: prepared(found, layer, self._levels, self.segmenter),
+            lambda values: self._write(**values),
+            kind="brushes",
+        )
+
+    @observe("layer")
+    def _layer_changed(self, change: Bunch) -> None:
+        self._show_brushes()
+
+    @observe("brush")
+    def _brush_changed(self, change: Bunch) -> None:
+        if self._brush is not None:
+            self.units = self._brush.units
+
+    @observe("units")
+    def _units_changed(self, change: Bunch) -> None:
+        if self._brush is not None and set(self.units) != set(self._brush.units):
+            self.brush = ""
+
+    @observe("seed", "n_scenes")
+    def _scenes_changed(self, change: Bunch) -> None:
+        self.scene = min(self.scene, self.n_scenes - 1)
+        self._show_scenes()
+
+    @observe("scene")
+    def _scene_changed(self, change: Bunch) -> None:
+        self.update()
+
+    @validate("layer")
+    def _check_layer(self, proposal: Bunch) -> str:
+        layer = super()._check_layer(proposal)
+        try:
+            return map_layer(self.network, layer)
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+
+    @validate("brush")
+    def _check_brush(self, proposal: Bunch) -> str:
+        concepts = [brush.concept for brush in self.brushes]
+        if proposal["value"] and proposal["value"] not in concepts:
+            why = "" if concepts else f": {self.layer!r} was not dissected, or no unit is above chance; choose `units`"
+            near = did_you_mean(proposal["value"], concepts)
+            raise TraitError(f"`brush` must be empty or one of {concepts}{why}, got {proposal['value']!r}.{near}")
+        return proposal["value"]
+
+    @validate("strength")
+    def _check_strength(self, proposal: Bunch) -> float:
+        if not 0 <= proposal["value"] <= 1:
+            raise TraitError(f"`strength` must lie in [0, 1], got {proposal['value']}.")
+        return proposal["value"]
+
+    @validate("seed")
+    def _check_seed(self, proposal: Bunch) -> int:
+        return whole_in_range("seed", proposal["value"], 0, 2**32 - 1)
+
+    @validate("n_scenes")
+    def _check_n_scenes(self, proposal: Bunch) -> int:
+        return whole_in_range("n_scenes", proposal["value"], 1, MOST_SCENES)
+
+    @validate("scene")
+    def _check_scene(self, proposal: Bunch) -> int:
+        return whole_in_range("scene", proposal["value"], 0, self.n_scenes - 1)

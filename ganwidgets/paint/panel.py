@@ -1,0 +1,248 @@
+"""The painting panel: a canvas on generated scenes, brushes that are a generator's own units, and a list of strokes.
+
+`panel(network)` makes it; it reads as a list of components and a list of wires. What is computed lives in two
+controllers (`painting`, `dissecting`), how results become sheets and words in `panel_views.py`.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from traitlets import Bunch, Instance, Int, Tuple, Unicode, validate
+
+from ganwidgets import cells, ui
+from ganwidgets.dissect.controller import DissectController
+from ganwidgets.jobs import Controller, lock
+from ganwidgets.models.checkpoints import load
+from ganwidgets.paint import panel_views as views
+from ganwidgets.paint.controller import PaintController
+from ganwidgets.paint.files import to_json
+from ganwidgets.paint.report import PaintReport
+from ganwidgets.panels import ComposedPanel, callable_module, segmenter_for
+from ganwidgets.results.dissection import Dissection
+from ganwidgets.wiring import Wire, join, show
+
+QUICK = 256  # images of a dissection that is made for want of one
+REPORT_DELAY = 0.2  # [s] the picture has gone to the page by then
+
+
+def panel(
+    network: Any,
+    dissection: Dissection | None = None,
+    segmenter: Any = None,
+    *,
+    layer: str | None = None,
+    seed: int = 1,
+    n_scenes: int = 12,
+    n: int = QUICK,
+    run: bool = True,
+    key: str | None = None,
+) -> "Panel":
+    """Paint on a generator's scenes in a notebook cell, with the units that draw things.
+
+    Args:
+        network: a generator, or what `ganwidgets.load` makes one of.
+        dissection: which units mean what, for the brushes. None makes a quick one in the background; until it is
+            there, and where there is no segmenter, one paints with units of one's own.
+        segmenter: names the pixels, to make brushes and to count what strokes do: an object, or a name `segment.load`
+            knows. None takes the bundled one for the bundled generators, and leaves others without.
+        layer: to start with; None takes the dissection's first, or the last one of at most 8 × 8 cells.
+        seed: of the scenes.
+        n_scenes: number of scenes to choose from.
+        n: images of a quick dissection.
+        run: make one at once where it is missing.
+        key: panels of one key replace each other; by default those of one notebook cell do, when it is run again.
+
+    Raises:
+        ValueError, TypeError: what cannot be a generator or a segmenter; a dissection of another network.
+        traitlets.TraitError: no such layer, or a layer without maps.
+    """
+    options = {"seed": seed, "n_scenes": n_scenes} | ({} if layer is None else {"layer": layer})
+    made = Panel(network, dissection, segmenter, n=n, run=run and dissection is None, **options)
+    cells.replace(made, key)
+    return made
+
+
+class Panel(ComposedPanel):
+    """A composed view; displays itself in a cell. Its traits can be read, assigned and observed.
+
+    Attributes:
+        painting: the `PaintController`; it can paint, undo, save and load from Python.
+        dissecting: the `DissectController` that makes brushes where there are none.
+        layout: the `ui.Layout` of all components; `painter`, `palette`, `stack`, `scenes`, `compare`, … are they.
+    """
+
+    layer = Unicode(help="Layer whose units paint.")
+    brush = Unicode(help="Concept that is painted; empty: units of one's own.")
+    units = Tuple(help="Numbers of the units that paint.")
+    scene = Int(help="Which of the scenes is painted on.")
+    strokes = Tuple(read_only=True, help="On the scene, the lowest first.")
+    report = Instance(PaintReport, allow_none=True, read_only=True, help="What the uppermost stroke did.")
+
+    def __init__(
+        self, network: Any, dissection: Dissection | None, segmenter: Any, *, n: int, run: bool, **options: Any
+    ) -> None:
+        self.network = network = load(network)
+        self.segmenter = segmenter = segmenter_for(network, segmenter)
+        if dissection is None and "layer" not in options and (coarse := views.coarse_layer(network)):
+            options["layer"] = coarse
+        self.painting = PaintController(network, segmenter, dissection, **options)
+        self.painting.report_delay = REPORT_DELAY
+        self.dissecting = DissectController(network, segmenter, n=n)
+        self._offered = dict.fromkeys(dissection.layers if dissection else (), dissection)
+        if dissection is not None:
+            self.dissecting.adopt(dissection)
+        self.dissecting.layer = self.painting.layer
+        self._runs_itself = run and segmenter is not None
+        super().__init__()
+        self._make_components()
+        wires = self._wire_traits, self._wire_brushes, self._wire_canvas, self._wire_strokes, self._wire_scenes
+        self._wires = [wire for connect in wires for wire in connect()]
+        self._dissect()
+
+    # What it is made of
+
+    def _make_components(self) -> None:
+        self.picker = ui.LayerPicker()
+        self.run_bar = ui.RunBar()
+        self.palette = ui.ImageGrid(title="Brushes", multiple=False)
+        self.settings = ui.Controls(fields=[views.UNITS, views.MODE, views.STRENGTH, views.RESIZE])
+        self.painter = ui.MaskPainter()
+        self.scenes = ui.ImageGrid(title="Scenes", message="Drawing the scenes…", multiple=False)
+        self.seed = ui.Controls(fields=[views.SEED])
+        self.stack = ui.EditStack(title="Strokes", message="Nothing is painted yet.")
+        self.compare = ui.Compare(title="Before and after", message="Drawing the scene…")
+        self.files = ui.Download(files=views.FILES)
+        self.apply = ui.Controls(fields=views.APPLY, values={"n": 20})
+        self.others = ui.ImageGrid(show="after", message="The same strokes on many scenes: press Apply.")
+        self.layout = ui.Layout.of(
+            ui.column(
+                ui.row(self.picker, self.run_bar, weights=(5, 6)),
+                ui.row(
+                    ui.column(self.palette, self.settings, self.seed),
+                    ui.column(self.painter, self.scenes),
+                    ui.column(self.stack, self.compare, self.files),
+                    weights=(5, 8, 6),
+                ),
+                ui.column(self.apply, self.others),
+            ),
+            title=f"Painting with {self.network.name}",
+        )
+
+    # The wires
+
+    def _wire_traits(self) -> Iterator[Wire]:
+        yield Wire((self.painting, self._copy, ["layer", "brush", "units", "scene", "strokes", "report"]))
+        for name in ("layer", "brush", "units", "scene"):
+            self.set_trait(name, getattr(self.painting, name))
+
+    def _wire_brushes(self) -> Iterator[Wire]:
+        p, d = self.painting, self.dissecting
+        yield show(d, ["dissected", "layer"], self.picker, "layers", partial(views.layers, self.network))
+        yield join(p, "layer", self.picker, "layer")
+        yield show(p, "layer", d, "layer")
+        yield Wire((d, self._adopt, "result"), (p, self._dissect, "layer"))
+        run = ["status", "result", "progress", "n_done", "n_total", "n"]
+        yield show(d, run, self.run_bar, ["status", "progress", "n_done", "n_total"], views.run_state)
+        yield show(d, ["remaining", "error"], self.run_bar, ["remaining", "error"], lambda *values: values)
+        for name in ("run", "resume", "cancel"):
+            self.run_bar.on_request(name, getattr(d, name))
+        yield show(p, ["brushes", "icons"], self.palette, ["sheets", "captions"], views.brush_sheet)
+        yield show(d, ["layer", "status"], self.palette, "message", partial(views.palette_message, self.segmenter))
+        to_view, to_python = (lambda x: views.place_of(x, p.brushes)), (lambda x: views.brush_at(x, p.brushes))
+        yield join(p, "brush", self.palette, "selected", to_view=to_view, to_python=to_python)
+        yield show(p, "brushes", self.palette, "selected", lambda brushes: views.place_of(p.brush, brushes))
+        yield join(p, "units", self.settings, "values", key="units", to_view=views.units_text, to_python=views.units_of)
+        for name in ("mode", "strength", "resize"):
+            yield join(p, name, self.settings, "values", key=name)
+
+    def _wire_canvas(self) -> Iterator[Wire]:
+        p = self.painting
+        yield show(p, "after", self.painter, "image", views.png)  # before all else: somebody waits for it
+        yield show(p, "after", self.painter, "size", views.size)
+        yield show(p, "before", self.compare, "before", views.once(views.png))
+        yield show(p, "shown", self.compare, "after", lambda shown: self.painter.image)
+        yield show(p, "mode", self.painter, "color", views.COLORS.get)
+        yield show(p, ["report", "shown", "units"], self.painter, "message", views.canvas_message)
+        yield show(p, "error", self.painter, "error")
+        self.painter.on_stroke(self._take)
+
+    def _wire_strokes(self) -> Iterator[Wire]:
+        p = self.painting
+        for part in (self.painter, self.stack):
+            yield show(p, ["can_undo", "can_redo"], part, ["can_undo", "can_redo"], lambda *can: can)
+            part.on_request("undo", p.undo)
+            part.on_request("redo", p.redo)
+        rows = views.StackRows()
+        yield show(p, "strokes", self.stack, "entries", rows.entries)
+        yield show(p, "shown", self.stack, ["sheet", "entries"], lambda shown: rows.pictured(shown, p.before))
+        yield show(self.stack, ["hovered", "selected"], self.painter, "overlay", self._region)
+        self.stack.on_request("mute", lambda entry, muted: p.mute(entry, muted))
+        self.stack.on_request("delete", lambda entry: p.delete(entry))
+        self.stack.on_request("strength", lambda entry, strength: p.set_strength(entry, strength))
+        self.stack.on_request("move", lambda entry, to: p.move(entry, to))
+        yield show(p, "strokes", self.files, "disabled", lambda made: {} if made else {"strokes": "nothing is painted"})
+        for name in ("picture", "strokes"):
+            self.files.on_file(name, partial(self._file, name))
+
+    def _wire_scenes(self) -> Iterator[Wire]:
+        p = self.painting
+        yield show(p, "scenes", self.scenes, "sheets", lambda pictures: views.strip(pictures, "scenes"))
+        yield join(p, "scene", self.scenes, "selected", to_view=lambda i: [i], to_python=lambda chosen: chosen[-1])
+        yield join(p, "seed", self.seed, "values", key="seed")
+        yield show(p, ["many_before", "many_after"], self.others, ["sheets", "title"], views.others)
+        self.apply.on_request("press", lambda name: p.apply_to_many(self.apply.values["n"]))
+
+    # What travels along them
+
+    @validate("layer", "brush", "units", "scene")
+    def _decide(self, proposal: Bunch) -> Any:
+        """An assignment to the panel is one to its session, which may refuse it."""
+        name = proposal["trait"].name
+        setattr(self.painting, name, proposal["value"])
+        return getattr(self.painting, name)
+
+    def _copy(self, change: Bunch) -> None:
+        with lock:
+            self.set_trait(change.name, change.new)
+
+    def _take(self, mask: np.ndarray, tool: str) -> None:
+        (self.painting.erase if tool == "erase" else self.painting.paint)(mask)
+
+    def _dissect(self, change: Bunch | None = None) -> None:
+        """Find out what the units of a new layer draw, unless that is known."""
+        found = self.dissecting.result
+        if self._runs_itself and (found is None or not found.complete):
+            self.dissecting.resume()
+
+    def _adopt(self, change: Bunch) -> None:
+        """Make brushes of a dissection, once, when it is complete."""
+        found, layer = self.dissecting.result, self.dissecting.layer
+        if found is not None and found.complete and self._offered.get(layer) is not found:
+            self._offered[layer] = found
+            self.painting.adopt(found)
+
+    def _region(self, hovered: str, selected: str) -> bytes:
+        return views.overlay(hovered or selected, self.painting.strokes, views.size(self.painting.after))
+
+    def _file(self, name: str) -> tuple[str, bytes | str]:
+        p = self.painting
+        if name == "strokes":
+            return f"{self.network.name}-strokes.json", to_json(p.strokes, self.network)
+        if p.after is None:
+            raise ValueError("There is no picture to save yet: try again in a moment.")
+        return f"{self.network.name}-{p.seed}-{p.scene}.png", views.png(p.after)
+
+    # For the person at the keyboard
+
+    @property
+    def _controllers(self) -> tuple[Controller, ...]:
+        return self.dissecting, self.painting
+
+    def __repr__(self) -> str:
+        painted = f"{len(self.strokes)} stroke{'' if len(self.strokes) == 1 else 's'}"
+        return f"Panel({self.network.name!r}, layer={self.layer!r}, brush={self.brush!r}, {painted})"
+
+
+callable_module(__name__, panel)
