@@ -13,6 +13,8 @@ from ganwidgets.ui.pictures import PictureBytes, opened, read_mask
 from ganwidgets.ui.traits import Number, PlainList
 
 TOOLS = ("paint", "erase", "pan")
+PATIENCE = 2.0  # [s] that a stroke waits for the one before it
+REMEMBERED = 4096  # strokes
 StrokeHandler = Callable[[np.ndarray, str], object]
 
 
@@ -44,7 +46,8 @@ class MaskPainter(Component):
 
     def __init__(self, **traits: object) -> None:
         self._taken: dict[str, None] = {}
-        self._one_at_a_time = threading.RLock()
+        self._seen: dict[str, None] = {}  # refused ones, too
+        self._turn = threading.Condition()
         super().__init__(**traits)
 
     def on_stroke(self, handler: StrokeHandler) -> Callable[[], None]:
@@ -58,22 +61,24 @@ class MaskPainter(Component):
         """
 
         def take(
-            stroke: str, tool: str, width: int, height: int, buffers: tuple[memoryview, ...] | list[memoryview] = ()
+            stroke: str,
+            tool: str,
+            width: int,
+            height: int,
+            after: str = "",
+            buffers: tuple[memoryview, ...] | list[memoryview] = (),
         ) -> None:
-            with self._one_at_a_time:
+            with self._turn:
+                if after:  # a kernel may hand messages to two threads: the earlier stroke may be in the other
+                    self._turn.wait_for(lambda: after in self._seen, timeout=PATIENCE)
                 if stroke in self._taken:  # the browser asked again because the answer was late
                     return
-                if tool not in ("paint", "erase"):
-                    raise ValueError(f"`tool` of a stroke must be 'paint' or 'erase', got {tool!r}.")
-                if len(buffers) != 1:
-                    raise ValueError(f"A stroke must come with one mask, got {len(buffers)}.")
-                mask = read_mask(buffers[0], width, height)
-                if not mask.any():
-                    raise ValueError("A stroke must paint something, but its mask is empty.")
-                handler(mask, tool)
-                self._taken[str(stroke)] = None
-                while len(self._taken) > 4096:
-                    del self._taken[next(iter(self._taken))]
+                try:
+                    handler(_mask(tool, width, height, buffers), tool)
+                    _note(self._taken, stroke)
+                finally:
+                    _note(self._seen, stroke)
+                    self._turn.notify_all()
 
         return self.on_request("stroke", take)
 
@@ -122,3 +127,21 @@ class MaskPainter(Component):
             return None
         factor = max(1, 256 // max(shown.size))
         return shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.NEAREST)
+
+
+def _mask(tool: str, width: int, height: int, buffers: tuple[memoryview, ...] | list[memoryview]) -> np.ndarray:
+    """The mask of a stroke that makes sense."""
+    if tool not in ("paint", "erase"):
+        raise ValueError(f"`tool` of a stroke must be 'paint' or 'erase', got {tool!r}.")
+    if len(buffers) != 1:
+        raise ValueError(f"A stroke must come with one mask, got {len(buffers)}.")
+    mask = read_mask(buffers[0], width, height)
+    if not mask.any():
+        raise ValueError("A stroke must paint something, but its mask is empty.")
+    return mask
+
+
+def _note(names: dict[str, None], name: str) -> None:
+    names[str(name)] = None
+    while len(names) > REMEMBERED:
+        del names[next(iter(names))]

@@ -19,8 +19,8 @@ export interface Parcel<P> {
 }
 
 export interface OutboxOptions<P> {
-	/** Hands a parcel over under a message id; throws when nobody is there. */
-	send: (id: string, name: string, content: P) => void;
+	/** Hands a parcel over under a message id, and says which one went out before it; throws when nobody is there. */
+	send: (id: string, name: string, content: P, after: string) => void;
 	confirmed: (name: string) => void;
 	changed: () => void;
 	signal: AbortSignal;
@@ -99,11 +99,17 @@ export class Outbox<P> {
 		const id = `${parcel.name}.${++this.serial}`;
 		this.names.set(id, parcel.name);
 		try {
-			this.options.send(id, parcel.name, parcel.content);
+			this.options.send(id, parcel.name, parcel.content, this.before(parcel));
 		} catch {
 			parcel.standing = "unsent";
 			parcel.reason = "Python is gone: the kernel was restarted or closed. Run the cell again.";
 		}
+	}
+
+	/** The one that was made before it and has no answer yet: Python may hear of them at the same time. */
+	private before(parcel: Parcel<P>): string {
+		const earlier = this.all().slice(0, this.all().indexOf(parcel));
+		return earlier.filter(({ standing }) => standing === "sent").at(-1)?.name ?? "";
 	}
 
 	private told(): void {

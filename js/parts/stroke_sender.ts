@@ -36,9 +36,9 @@ export function strokeSender(model: AnyModel, events: SenderEvents, signal: Abor
 	let queue = Promise.resolve();
 	let packing = 0;
 	const box = new Outbox<Content>({
-		send: (id, stroke, { bytes, ...fields }) => {
+		send: (id, stroke, { bytes, ...fields }, after) => {
 			// A copy: what a front end does with a buffer it was given is its own affair.
-			model.send({ id, action: "stroke", stroke, ...fields }, undefined, [bytes.slice().buffer]);
+			model.send({ id, action: "stroke", stroke, after, ...fields }, undefined, [bytes.slice().buffer]);
 		},
 		confirmed: events.confirmed,
 		changed: events.changed,

@@ -3,7 +3,7 @@ import { Outbox } from "../lib/outbox";
 import { FADE, LINGER, mayFade, strength, trace } from "../lib/traces";
 
 describe("the outbox", () => {
-	let sent: { id: string; name: string; content: string }[];
+	let sent: { id: string; name: string; content: string; after: string }[];
 	let gone: boolean;
 	let confirmed: string[];
 	let end: AbortController;
@@ -12,9 +12,9 @@ describe("the outbox", () => {
 		vi.useFakeTimers();
 		[sent, gone, confirmed, end] = [[], false, [], new AbortController()];
 		box = new Outbox<string>({
-			send: (id, name, content) => {
+			send: (id, name, content, after) => {
 				if (gone) throw new Error("Cannot send");
-				sent.push({ id, name, content });
+				sent.push({ id, name, content, after });
 			},
 			confirmed: (name) => confirmed.push(name),
 			changed: () => undefined,
@@ -36,6 +36,17 @@ describe("the outbox", () => {
 		expect(confirmed).toEqual(["b"]);
 		expect(box.all().map(({ name }) => name)).toEqual(["a", "c"]);
 		expect(box.receive({ id: "of somebody else", ok: true, error: "" })).toBe(false);
+	});
+	it("says which one without an answer went out before", () => {
+		for (const name of ["a", "b", "c"]) box.post(name, name);
+		expect(sent.map(({ after }) => after)).toEqual(["", "a", "b"]);
+		answer(0);
+		answer(1, "no");
+		answer(2);
+		box.post("d", "d");
+		expect(sent.at(-1)?.after).toBe("");
+		box.retry();
+		expect([sent.at(-1)?.name, sent.at(-1)?.after]).toEqual(["b", ""]);
 	});
 	it("sends again under the same name when no answer comes, less and less often", () => {
 		box.post("a", "mask");

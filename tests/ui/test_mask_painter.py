@@ -161,3 +161,25 @@ def test_the_picture_of_a_small_image_is_large_enough_to_be_seen(picture: np.nda
 def test_wrong_traits_are_refused_in_one_sentence(traits: dict, message: str) -> None:
     with pytest.raises(TraitError, match=message):
         ui.MaskPainter(**traits)
+
+
+def test_a_stroke_waits_for_the_one_before_it_which_another_thread_has(mask: np.ndarray) -> None:
+    painter, heard = ui.MaskPainter(), []
+    painter.on_stroke(lambda region, tool: heard.append(tool))
+    second = threading.Thread(target=paint, args=(painter, mask), kwargs={"name": "b", "tool": "erase", "after": "a"})
+    second.start()
+    second.join(0.1)
+    assert heard == []
+    paint(painter, mask, name="a")
+    second.join(5)
+    assert heard == ["paint", "erase"]
+
+
+def test_a_stroke_does_not_wait_for_one_that_was_refused(mask: np.ndarray) -> None:
+    painter, heard = ui.MaskPainter(), []
+    painter.on_stroke(lambda region, tool: heard.append(tool))
+    assert not paint(painter, mask * 0, name="a")["ok"]
+    second = threading.Thread(target=paint, args=(painter, mask), kwargs={"name": "b", "after": "a"})
+    second.start()
+    second.join(1.0)
+    assert heard == ["paint"]
