@@ -13,7 +13,7 @@ from ganwidgets.ui.pictures import PictureBytes, opened, read_mask
 from ganwidgets.ui.traits import Number, PlainList
 
 TOOLS = ("paint", "erase", "pan")
-PATIENCE = 2.0  # [s] that a stroke waits for the one before it
+PATIENCE = 20.0  # [s] that a stroke waits for the one before it, which may stand behind many in the other thread
 REMEMBERED = 4096  # strokes
 StrokeHandler = Callable[[np.ndarray, str], object]
 
