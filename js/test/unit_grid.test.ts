@@ -197,6 +197,21 @@ describe("the unit grid", () => {
 		expect(model.get("detail")).toBeNull();
 		expect((document.activeElement as HTMLElement).dataset.unit).toBe("2");
 	});
+	it("stays closed when the answer comes after Escape", async () => {
+		const { model, one, settle } = await mount(grid, someRows());
+		const card = one('[data-unit="1"]');
+		card.focus();
+		press(card, "Enter");
+		const dialog = one("[role=dialog]");
+		press(dialog.querySelector("button") as Element, "Escape");
+		model.set("detail", { unit: 1, title: "Unit 1", facts: [], top: null, counter: null });
+		await settle();
+		expect(dialog.hidden).toBe(true);
+		expect(model.get("detail")).toBeNull();
+		model.set("detail", { unit: 2, title: "Unit 2", facts: [], top: null, counter: null });
+		await settle();
+		expect(dialog.hidden).toBe(false);
+	});
 	it("keeps the focus inside an open unit", async () => {
 		const { one } = await mount(grid, someRows());
 		press(one('[data-unit="1"]'), "Enter");

@@ -206,13 +206,17 @@ function render(props: RenderProps<UnitGridTraits>): void {
 			words: unitWords(view.get("words")),
 		});
 	};
+	let asked: number | null = null; // its detail is on the way
+	let unwanted: number | null = null; // closed before it came
 	const open = (unit: number): void => {
 		if (opened === null) openedFrom = focused;
 		opened = unit;
+		unwanted = null;
 		refused = "";
 		view.root.classList.add("gw-has-detail");
 		drawDetail();
 		if (!view.live || view.get("detail")?.unit === unit) return;
+		asked = unit;
 		view.request("detail", { unit }).catch((reason: Error) => {
 			refused = reason.message;
 			if (opened === unit && !signal.aborted) drawDetail();
@@ -221,6 +225,7 @@ function render(props: RenderProps<UnitGridTraits>): void {
 	const close = (): void => {
 		if (opened === null) return;
 		focused = indexOf(opened) >= 0 ? opened : openedFrom;
+		unwanted = asked === opened ? opened : null;
 		opened = null;
 		view.root.classList.remove("gw-has-detail");
 		detail.hide();
@@ -287,7 +292,9 @@ function render(props: RenderProps<UnitGridTraits>): void {
 	view.watch(["selected", "concepts", "query", "category", "groups", "sort", "mode", "legend", "message", "words"], later);
 	view.watch(["detail"], () => {
 		const filled = view.get("detail");
-		if (filled && opened === null) open(filled.unit);
+		if (filled && filled.unit === asked) asked = null;
+		if (filled && opened === null && filled.unit === unwanted) view.set({ detail: null });
+		else if (filled && opened === null) open(filled.unit);
 		else if (!filled && opened !== null && detail.open) close();
 		else drawDetail();
 	});
