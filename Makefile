@@ -49,7 +49,7 @@ test-python: $(FULL)  ## pytest without the browser tests
 test-notebooks: $(FULL)  ## Run every notebook; numbers marked as claims must come out the same
 	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=300 notebooks
 
-test-browser: $(FULL)  ## Drive notebook 00 and the exported page in a real JupyterLab
+test-browser: $(FULL)  ## Drive the panels and the exported page in a real JupyterLab
 	$(BIN)/python -m pytest -m browser -rs tests
 
 build: $(NODE_MODULES)  ## Bundle js/ into ganwidgets/ui/static (commit the result)

@@ -212,7 +212,7 @@ def print_removed(network, dissection, segmenter, z: Tensor, layers: Sequence[st
     )
     for layer in layers:
         order = {"iou": rank_by_iou(dissection, "mouth", layer)}
-        curve = removal_curve(network, layer, order, "mouth", segmenter, z, sizes=SIZES, random_sets=sets)
+        curve = removal_curve(network, layer, order, "mouth", segmenter, z, sizes=SIZES, n_random_sets=sets)
         for place, size in enumerate(SIZES):
             removed = with_range(curve.removed["iou"][place], *curve.interval["iou"][place])
             print(f"{layer:8}{size:5}  {removed:26}{chance(curve.random[:, place])}", flush=True)

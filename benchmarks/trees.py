@@ -2,40 +2,45 @@
 
     python benchmarks/trees.py [--n 2000] [--sets 50] [--scenes 50] [--layers layer3 layer4 layer5 layer6]
 
-Trees: α is optimised in every layer, and on one sample of latents the layer and the number of units (in the order of α)
-are chosen. On `--n` other latents the set is switched off everywhere, beside `--sets` random sets of equal size, and
-what every concept loses is printed. Doors: units, number and value are chosen on some scenes; on `--scenes` others a
-brush as large as a door is painted once on the wall and once in the sky, and the door pixels gained inside it are
-compared with the area of the median door.
+Trees: in every layer strengths are optimised that take out trees and spare the other concepts (`optimise_removal`), and
+on other latents the layer, the number of units and a scale of the strengths are chosen. On `--n` further latents these
+units are switched off as far as that says, beside `--sets` random sets with the same strengths, and what each concept
+loses is printed.
+Doors: what to set the units to is learned on some scenes (`optimise_insertion`: doors on walls, none in the sky); on
+`--scenes` others a brush is painted once on the wall and once in the sky, and the door pixels gained inside it are
+compared with the area of the median door; beside it, the values the search began with (`concept_contrast`).
 """
 
 import argparse
 import time
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 import ganwidgets as gw
-from ganwidgets.ablate.alpha import AlphaResult, optimise_alpha
-from ganwidgets.ablate.counts import concept_pixels, finish, random_sets
+from ganwidgets.ablate.brush_places import BrushPlaces, find_places
+from ganwidgets.ablate.contrast import concept_contrast
+from ganwidgets.ablate.counts import concept_pixels, finish
 from ganwidgets.ablate.effect import EffectResult, ablation_effect
-from ganwidgets.ablate.insertion import insertion_value
-from ganwidgets.ablate.unit_sets import RemovalCurve, rank_by_alpha, rank_by_iou, removal_curve
+from ganwidgets.ablate.insertion_search import InsertionValue, optimise_insertion
+from ganwidgets.ablate.sparing import RemovalAlpha, optimise_removal
 
-CHOICE, FINAL, DOOR_CHOICE, DOOR_FINAL = 101, 102, 103, 104  # seeds of the latents; α searches with 10 and 11
+SEARCH, CHOICE, FINAL, DOOR_SEEDS = 10, 101, 102, (105, 103, 104)  # seeds of the latents
 ENOUGH, SIDE, DRIFT = 0.5, 0.10, 0.05  # removed at least; others changed at most; random sets on average at most
-SIZES = (2, 4, 6, 8, 12, 16, 20, 24)
-WIDTH, HEIGHT = 8, 12  # of the brush [pixels]
+SIZES = (16, 32, 64)  # units
+SCALES = (0.6, 0.8, 1.0)  # their strengths are multiplied with
+BRUSH = (16, 12)  # height and width [pixels]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A layer, an order of its units, and how many of them."""
+    """Units of a layer, how far each is switched off, and what that did on the latents of the choice."""
 
     layer: str
     units: tuple[int, ...]
+    strengths: tuple[float, ...]
     removed: float
     side: float
     drift: float
@@ -52,50 +57,59 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def alphas(network, segmenter, dissection, layers, concept: str, quick: bool) -> dict[str, AlphaResult]:
-    """α of every layer, begun at IoU / largest IoU as in the original."""
-    sizes = {"n_search": 120, "n_train": 40, "n_eval": 20} if quick else {"n_search": 400, "n_train": 200, "n_eval": 50}
+def optimised(network, segmenter, layers, quick: bool) -> dict[str, RemovalAlpha]:
+    """Strengths that take out trees and spare the rest, in every layer."""
+    sizes = {"n_search": 64, "steps": 4, "batch": 16} if quick else {"n_search": 1536, "steps": 200, "batch": 64}
     found = {}
     for layer in layers:
-        begun, iou = time.perf_counter(), dissection.layer(layer).iou[:, segmenter.concepts.index(concept)]
-        found[layer] = optimise_alpha(
-            network, layer, concept, segmenter, start=iou / max(iou.max(), 1e-9), chance_sets=5, **sizes
-        )
-        a = found[layer]
+        begun = time.perf_counter()
+        found[layer] = optimise_removal(network, layer, "tree", segmenter, seed=SEARCH, **sizes)
+        last = found[layer].history[-1]
         say(
-            f"  {layer}: effect at single cells {a.history[0]['ace']:+.3f} -> {a.ace:+.3f} "
-            f"[{a.interval[0]:+.3f}, {a.interval[1]:+.3f}], chance {a.chance.mean():+.3f}; "
-            f"{a.n_train} + {a.n_eval} pairs; best {list(a.units(8))}  ({time.perf_counter() - begun:.0f} s)"
+            f"  {layer}: removes {last['removed']:.2f} by scores, most changed other {last['concept']} "
+            f"{last['other']:.2f}; {(found[layer].alpha > 0.05).sum()} strengths above 0.05, sum "
+            f"{found[layer].alpha.sum():.1f}  ({time.perf_counter() - begun:.0f} s)"
         )
     return found
 
 
-def worst_side(curve: RemovalCurve, order: str, place: int) -> float:
-    """Largest relative change of another concept whose 95 % interval lies beyond 0, by the near end of its interval."""
-    low, high = curve.share_interval[order][place].T
+def surest_side(result: EffectResult, concept: str) -> float:
+    """Largest relative change of another concept, by the end of its 95 % interval that is nearer to 0."""
+    low, high = result.removed_interval.T
     near = np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high)))
-    near[curve.concepts.index(curve.concept)] = 0.0
+    near[result.concepts.index(concept)] = 0.0
     return float(np.nanmax(near))
 
 
-def choose(network, segmenter, dissection, found: dict[str, AlphaResult], n: int) -> Choice:
-    """The layer and size that come nearest to what is wanted, on latents that are used for nothing else."""
+def choose(network, segmenter, found: dict[str, RemovalAlpha], n: int) -> Choice:
+    """The layer and number of units that come nearest to what is wanted, on latents that are used for nothing else."""
     z, choices = network.sample_z(n, seed=CHOICE), []
     for layer, alpha in found.items():
-        orders = {"alpha": rank_by_alpha(alpha), "iou": rank_by_iou(dissection, alpha.concept, layer)}
-        curve = removal_curve(network, layer, orders, alpha.concept, segmenter, z, sizes=SIZES, random_sets=4, seed=1)
-        for place, size in enumerate(SIZES):
-            removed, drift = float(curve.removed["alpha"][place]), float(curve.random[:, place].mean())
-            side = worst_side(curve, "alpha", place)
-            choices.append(Choice(layer, orders["alpha"][:size], removed, side, drift))
-        row = "  ".join(f"{s}: {a:.2f}/{i:.2f}" for s, a, i in zip(SIZES, *curve.removed.values(), strict=True))
-        say(f"  {layer}: removed by α / by IoU  {row}")
+        row = []
+        for size, scale in product(SIZES, SCALES):
+            units, strengths = alpha.units(size), tuple(scale * strength for strength in alpha.strengths(size))
+            done = ablation_effect(network, layer, units, segmenter, z, strength=strengths, n_random_sets=4, seed=1)
+            tree = done.to_frame().set_index("concept").loc["tree"]
+            side = surest_side(done, "tree")
+            choices.append(Choice(layer, units, strengths, tree.fraction_removed, side, tree.chance_removed))
+            row.append(f"{size} · {scale}: {tree.fraction_removed:.2f}/{side:.2f}/{tree.chance_removed:+.2f}")
+        say(f"  {layer}: removed/surest other change/random sets  {'  '.join(row)}")
     best = min(choices, key=lambda c: (c.miss, c.side))
-    say(
-        f"  chosen on {n} latents: {best.layer}, {len(best.units)} units {list(best.units)}; removes "
-        f"{best.removed:.2f}, surest other change {best.side:.2f}, random sets {best.drift:+.3f}"
-    )
+    say(f"  chosen on {n} latents: {best.layer}, {len(best.units)} units, strengths sum {sum(best.strengths):.1f}")
     return best
+
+
+def trees(network, segmenter, given: argparse.Namespace) -> None:
+    """Choose strengths that take out trees; measure them on other latents."""
+    say("trees: strengths of each layer that take out trees and spare the rest")
+    found = optimised(network, segmenter, given.layers, given.quick)
+    best = choose(network, segmenter, found, 64 if given.quick else 256)
+    say(f"\nmeasuring on {given.n:,} other latents, seed {FINAL}")
+    z = network.sample_z(given.n, seed=FINAL)
+    result = ablation_effect(
+        network, best.layer, best.units, segmenter, z, strength=best.strengths, n_random_sets=given.sets
+    )
+    print_effect(result, "tree")
 
 
 def print_effect(result: EffectResult, concept: str) -> None:
@@ -118,49 +132,12 @@ def print_effect(result: EffectResult, concept: str) -> None:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Scenes:
-    """Scenes with room for a brush on a wall and in the sky."""
-
-    z: torch.Tensor
-    wall: torch.Tensor  # (scene height width) 0 or 1
-    sky: torch.Tensor
-
-
-@torch.no_grad()
-def find_scenes(network, segmenter, count: int, seed: int) -> Scenes:
-    """The first scenes in which a brush can lie on wall (at least 90 %) without a door, and wholly in the sky."""
-    number = {name: 1 + segmenter.concepts.index(name) for name in ("wall", "sky", "door")}
-    kept: list[tuple[torch.Tensor, ...]] = []
-    for z in network.sample_z(40 * count, seed=seed).split(32):
-        seg = segmenter(network.images(z))
-        masks = {name: (seg == n).any(1).float()[:, None] for name, n in number.items()}
-        free = masks["wall"] - 10 * masks["door"]
-        for i in range(len(z)):
-            wall, on_wall = best_brush(free[i])
-            sky, in_sky = best_brush(masks["sky"][i])
-            if on_wall >= 0.9 and in_sky >= 1:
-                kept.append((z[i], wall, sky))
-        if len(kept) >= count:
-            break
-    return Scenes(*(torch.stack(part) for part in zip(*kept[:count], strict=True)))
-
-
-def best_brush(mask: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """The rectangle of the brush's size with the highest mean, and that mean."""
-    means = F.avg_pool2d(mask, (HEIGHT, WIDTH), stride=1)[0]
-    row, column = divmod(int(means.argmax()), means.shape[1])
-    brush = torch.zeros(mask.shape[1:])
-    brush[row : row + HEIGHT, column : column + WIDTH] = 1
-    return brush, float(means.max())
-
-
-def door_gains(network, segmenter, scenes: Scenes, brushes, layer: str, units, value) -> np.ndarray:
+def door_gains(network, segmenter, places: BrushPlaces, layer: str, units, value) -> np.ndarray:
     """Door pixels gained inside the brush, per scene."""
     door, gains = segmenter.concepts.index("door"), []
-    for z, brush in zip(scenes.z, brushes, strict=True):
+    for z, brush in zip(places.z, places.regions, strict=True):
         state = network.below(z[None], layer)
-        acts = gw.set_units(units, value[list(units)], brush).apply(state.acts)
+        acts = gw.set_units(units, value, brush).apply(state.acts)
         counted = brush > 0
         before, after = (
             concept_pixels(images, segmenter, counted)[0, door]
@@ -174,42 +151,73 @@ def door_gains(network, segmenter, scenes: Scenes, brushes, layer: str, units, v
 def median_door(network, segmenter) -> float:
     """Area of the median door, over images that have one; an image's doors count as one."""
     door, areas = segmenter.concepts.index("door"), []
-    for z in network.sample_z(500, seed=DOOR_CHOICE).split(32):
+    for z in network.sample_z(500, seed=DOOR_SEEDS[1]).split(32):
         areas += concept_pixels(network.images(z), segmenter)[:, door].tolist()
     return float(np.median([area for area in areas if area]))
 
 
-def doors(network, segmenter, found: dict[str, AlphaResult], count: int) -> None:
-    """Choose on some scenes how to paint a door; try it on others."""
+def brush_places(network, segmenter, count: int, seed: int) -> dict[str, BrushPlaces]:
+    """Scenes with room for a brush on a wall without a door, and others with room in the sky."""
+    wall = find_places(network, segmenter, "wall", BRUSH, n=count, without="door", seed=seed)
+    return {"wall": wall, "sky": find_places(network, segmenter, "sky", BRUSH, n=count, covered=1.0, seed=seed)}
+
+
+def doors(network, segmenter, given: argparse.Namespace) -> None:
+    """Learn on some scenes how to paint a door, choose the layer on others, try it on further ones."""
     area = median_door(network, segmenter)
-    choice, final = (find_scenes(network, segmenter, count, seed) for seed in (DOOR_CHOICE, DOOR_FINAL))
-    say(f"  median door {area:.0f} pixels; brush {WIDTH} x {HEIGHT}; {len(final.z)} scenes")
-    options = []
-    for layer, alpha in found.items():
-        high = insertion_value(network, layer, network.sample_z(500, seed=DOOR_CHOICE))
-        for name, value in (("0.995 quantile", high), ("mean where present", torch.from_numpy(alpha.value))):
-            for size in (5, 10, 20, 40):
-                gains = [
-                    door_gains(network, segmenter, choice, brushes, layer, alpha.units(size), value) >= area / 4
-                    for brushes in (choice.wall, choice.sky)
-                ]
-                options.append((gains[0].mean() - gains[1].mean(), layer, size, name, value, alpha))
-        best = max((o for o in options if o[1] == layer), key=lambda o: o[0])
-        say(f"  {layer}: share of scenes on wall minus in sky {best[0]:+.2f} with {best[2]} units at the {best[3]}")
-    _, layer, size, name, value, alpha = max(options, key=lambda o: o[0])
-    say(f"  chosen: {layer}, {size} units {list(alpha.units(size))} set to the {name}\n")
-    sets = [alpha.units(size), *random_sets(size, len(value), 5, seed=0)]
-    for where, brushes in (("wall", final.wall), ("sky", final.sky)):
-        gains = [door_gains(network, segmenter, final, brushes, layer, units, value) for units in sets]
-        enough = [(g >= area / 4).mean() for g in gains]
-        low, high = np.quantile(
-            np.random.RandomState(0).choice(gains[0] >= area / 4, (1000, len(gains[0]))).mean(1), [0.025, 0.975]
+    sizes = (12, 6, 4) if given.quick else (96, 30, given.scenes)
+    learn, choice, final = (brush_places(network, segmenter, *of) for of in zip(sizes, DOOR_SEEDS, strict=True))
+    scenes = [len(places["wall"]) for places in (learn, choice, final)]
+    say(f"  median door {area:.0f} pixels; brush {BRUSH[1]} x {BRUSH[0]}; scenes {scenes}")
+    options, z = [], network.sample_z(100 if given.quick else 600, seed=SEARCH)
+    for layer in given.layers:
+        contrast = concept_contrast(network, layer, "door", "wall", segmenter, z)
+        found = optimise_insertion(
+            network,
+            layer,
+            "door",
+            segmenter,
+            learn["wall"],
+            contrast,
+            avoid=learn["sky"],
+            steps=4 if given.quick else 60,
         )
+        gains = {on: door_gains(network, segmenter, choice[on], layer, found.units, value(found)) for on in choice}
+        shares = {on: (gains[on] >= area / 4).mean() for on in gains}
+        options.append((shares["wall"] - shares["sky"], layer, found))
+        say(f"  {layer}: a quarter of a door on {shares['wall']:.0%} of the walls, in {shares['sky']:.0%} of the skies")
+    _, layer, found = max(options, key=lambda option: option[0])
+    say(f"  chosen: {layer}, all of its {len(found.units)} units\n")
+    for on, places in final.items():
+        gains = door_gains(network, segmenter, places, layer, found.units, value(found))
+        began = door_gains(network, segmenter, places, layer, found.units, torch.from_numpy(found.start))
+        enough, before = gains >= area / 4, (began >= area / 4).mean()
+        low, high = wilson(enough.mean(), len(enough))
         say(
-            f"on the {where}: a quarter of a median door gained in {enough[0]:.0%} of {len(gains[0])} scenes "
-            f"[{low:.0%}, {high:.0%}]; median gain {np.median(gains[0]):.0f} px, mean {gains[0].mean():.1f} px; "
-            f"5 random sets: {np.mean(enough[1:]):.0%}"
+            f"on the {on}: a quarter of a median door gained in {enough.mean():.0%} of {len(gains)} scenes "
+            f"[{low:.0%}, {high:.0%}]; median gain {np.median(gains):.0f} px; values it began with: {before:.0%}; "
+            f"its changes dealt to other units: {dealt(network, segmenter, places, layer, found, area):.0%}"
         )
+
+
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share of n scenes; not of width 0 where all or none of them agree (Wilson 1927)."""
+    middle, half = share + z * z / (2 * n), z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def value(found: InsertionValue) -> torch.Tensor:
+    """As a tensor."""
+    return torch.from_numpy(found.value)
+
+
+def dealt(network, segmenter, places: BrushPlaces, layer: str, found: InsertionValue, area: float) -> float:
+    """Chance: the share of scenes for values that were given to random units, each moved as far as it was."""
+    random, shares, moved = np.random.RandomState(0), [], found.value - found.start
+    for _ in range(5):
+        other = torch.from_numpy(found.start + moved[random.permutation(len(moved))])
+        shares.append((door_gains(network, segmenter, places, layer, found.units, other) >= area / 4).mean())
+    return float(np.mean(shares))
 
 
 def main() -> None:
@@ -219,23 +227,17 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=50)
     parser.add_argument("--scenes", type=int, default=50)
     parser.add_argument("--layers", nargs="+", default=["layer3", "layer4", "layer5", "layer6"])
+    parser.add_argument("--parts", nargs="+", choices=["trees", "doors"], default=["trees", "doors"])
     parser.add_argument("--quick", action="store_true", help="small searches, to see that it runs")
     given = parser.parse_args()
     torch.set_num_threads(1)
     network, segmenter = gw.load("scenes"), gw.segment.load("scenes")
-    n = 64 if given.quick else 256
-    dissection = gw.dissect.run(network, segmenter=segmenter, layers=tuple(given.layers), n=n, chance=False)
     begun = time.perf_counter()
-    say(f"trees: α of each layer, begun with the IoU of a dissection of {n} images")
-    found = alphas(network, segmenter, dissection, given.layers, "tree", given.quick)
-    best = choose(network, segmenter, dissection, found, n)
-    z = network.sample_z(given.n, seed=FINAL)
-    say(f"\nmeasuring on {given.n:,} other latents, seed {FINAL}")
-    result = ablation_effect(network, best.layer, best.units, segmenter, z, chance_sets=given.sets)
-    print_effect(result, "tree")
-    say(f"({time.perf_counter() - begun:.0f} s)\n\ndoors: α of each layer")
-    found = alphas(network, segmenter, dissection, given.layers, "door", given.quick)
-    doors(network, segmenter, found, given.scenes)
+    if "trees" in given.parts:
+        trees(network, segmenter, given)
+    if "doors" in given.parts:
+        say("\ndoors: values of each layer that draw doors on walls and none in the sky")
+        doors(network, segmenter, given)
     say(f"({time.perf_counter() - begun:.0f} s in all)")
 
 

@@ -19,7 +19,10 @@ from traitlets import HasTraits
 from ganwidgets import segment, ui
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models import checkpoints
+from ganwidgets.results.dissection import Dissection
+from ganwidgets.results.files import load
 from ganwidgets.ui.export import page, write
+from ganwidgets.ui.still import show
 from ganwidgets.wiring import Wire
 
 ui.Component.lock = lock  # one lock for controllers and components, or they would wait for each other
@@ -73,6 +76,9 @@ class ComposedPanel(HasTraits):
             bundle[0]["text/plain"] = repr(self)
         return bundle
 
+    def _ipython_display_(self) -> None:
+        show(self._repr_mimebundle_())
+
 
 def callable_module(name: str, function: Callable[..., Any]) -> None:
     """Let the module `name` be called like the function in it, and show its signature and words."""
@@ -116,6 +122,25 @@ def segmenter_for(network: Any, segmenter: Any) -> Any:
     if segmenter is None and not is_scenes(network):
         return None
     return segment.load("scenes" if segmenter is None else segmenter)
+
+
+def bundled_dissection(network: Any, segmenter: Any) -> Dissection | None:
+    """What is known of the bundled generator's units from the start; None for other weights or another segmenter.
+
+    All of its layers, without pictures; made by `python -m ganwidgets.scenes.train publish-dissection`.
+    """
+    if segmenter_name(segmenter) != "scenes" or network_name(network) != "scenes":
+        return None
+    found = _dissection_of_scenes()
+    return found if found is not None and found.fingerprint == network.fingerprint else None
+
+
+@lru_cache
+def _dissection_of_scenes() -> Dissection | None:
+    try:
+        return load(checkpoints.SCENES / "dissection.safetensors")
+    except (OSError, ValueError):  # not there, or damaged: panels make a quick one
+        return None
 
 
 @lru_cache

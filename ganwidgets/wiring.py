@@ -2,12 +2,13 @@
 
 A panel is a list of these lines. `join` binds a controller's trait and a component's trait both ways; what the
 controller refuses goes back to what stands, in Python and in the browser, and the reason into the controller's `error`.
-`show` makes a component follow a controller. `view_link` links two components in Python and records the link as data,
-so that the browser replays it in an exported page. Each returns a `Wire`; `disconnect()` cuts it.
+`show` makes a component follow a controller; through a `Gate` it does so a moment later. `view_link` links two
+components in Python and records the link as data, so that the browser replays it in an exported page. Each returns a
+`Wire`; `disconnect()` cuts it.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from traitlets import HasTraits, TraitError
@@ -28,6 +29,34 @@ class Wire:
         for owner, handler, names in self._observed:
             owner.unobserve(handler, names if isinstance(names, str) else list(names))
         self._observed = ()
+
+
+class Gate:
+    """Lets what is urgent go first: while it is shut, those that follow through it wait, and each catches up once."""
+
+    def __init__(self) -> None:
+        self._shut = 0
+        self._waiting: dict[Callable[[], Any], None] = {}
+
+    @contextmanager
+    def shut(self) -> Iterator[None]:
+        """Shut while this lasts, also for other threads; two of them open it together."""
+        with lock:
+            self._shut += 1
+        try:
+            yield
+        finally:
+            with lock:
+                self._shut -= 1
+                while self._waiting and not self._shut:
+                    self._waiting.pop(follow := next(iter(self._waiting)))
+                    follow()
+
+    def waits(self, follow: Callable[[], Any]) -> bool:
+        """Whether it is shut; then `follow` is called when it opens."""
+        if self._shut:
+            self._waiting[follow] = None
+        return bool(self._shut)
 
 
 def join(
@@ -86,6 +115,8 @@ def show(
     component: HasTraits,
     others: str | Sequence[str],
     draw: Callable[..., Any] = lambda value: value,
+    *,
+    gate: Gate | None = None,
 ) -> Wire:
     """Keep traits of a component at `draw(...)` of traits of the source; one way only.
 
@@ -95,11 +126,14 @@ def show(
         component: follows.
         others: its trait, or several, which then change in one message.
         draw: gives the value, or one for each of several.
+        gate: through which it follows.
     """
     listed = [names] if isinstance(names, str) else list(names)
 
     def follow(change: Any = None) -> None:
         with lock, getattr(component, "hold_sync", nullcontext)():
+            if gate is not None and gate.waits(follow):
+                return
             value = draw(*(getattr(source, name) for name in listed))
             for name, part in [(others, value)] if isinstance(others, str) else zip(others, value, strict=True):
                 setattr(component, name, part)

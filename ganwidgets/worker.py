@@ -59,6 +59,7 @@ class Job:
         self.outcome = ""  # "", then "done", "cancelled", "superseded" or "failed"
         self.exception: Exception | None = None
         self.ended: Future[str] = Future()
+        self.answered = threading.Event()  # the first answer was published, or none will be
         self.context = contextvars.copy_context()
         self._owner, self._work, self._publish = owner, work, publish
         self._generator: Generator[Any, None, Any] | None = None
@@ -164,6 +165,7 @@ class Job:
         if value is not None:
             self._owner._show(self, self._publish, value)
             self._frames += 1
+            self.answered.set()
 
     def _end(self, outcome: str) -> None:
         self.outcome = outcome
@@ -172,6 +174,7 @@ class Job:
             self._owner._ended(self)
         finally:
             del self._work, self._publish  # they may hold tensors, and a job may be kept for its outcome
+            self.answered.set()
             self.ended.set_result(outcome)
             worker.wake()
 

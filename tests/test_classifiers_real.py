@@ -281,7 +281,7 @@ def test_importance_found_on_some_digits_holds_on_others(digit_net, digits):
     assert ranking.accuracy > 0.88
     orders = unit_orders(ranking)
     found = cumulative_curve(
-        digit_net, "3", images[tested], labels[tested], orders, sizes=(0, 4, 8), chance_sets=12, batch=500
+        digit_net, "3", images[tested], labels[tested], orders, sizes=(0, 4, 8), n_random_sets=12, batch=500
     )
     assert found.accuracy["overall drop"][0] > 0.88
     assert found.accuracy["max class drop"][2] < found.random[:, 2].min()
@@ -310,7 +310,7 @@ def test_a_digit_lives_on_its_own_units(digit_net, digits):
     ranked, tested = slice(6000, 7500), slice(7500, 9000)
     ranking = class_ablation(digit_net, "3", images[ranked], labels[ranked], batch=500)
     table = important_sets(
-        digit_net, "3", images[tested], labels[tested], ranking, sizes=(6,), chance_sets=5, batch=500
+        digit_net, "3", images[tested], labels[tested], ranking, sizes=(6,), n_random_sets=5, batch=500
     )
     means = table.groupby("off")[["balanced_accuracy", "random"]].mean()
     assert means.loc["most important", "balanced_accuracy"] < means.loc["most important", "random"]

@@ -177,6 +177,28 @@ def test_pictures_of_two_previews_come_before_the_bars_of_either(counter):
     assert order == ["a picture", "b picture", "a bars", "b bars"]
 
 
+def test_a_job_says_when_its_first_answer_is_out_or_will_not_come(counter):
+    (started, go), (shown, end) = gate(), gate()
+
+    def work(progress):
+        started.set()
+        go.wait(5)
+        yield None
+        yield 1
+        shown.set()
+        end.wait(5)
+        yield 2
+
+    job = counter.submit(work, counter.show, interactive=True)
+    assert started.wait(5) and not job.answered.is_set()
+    go.set()
+    assert job.answered.wait(5) and counter.shown == [1] and not job.ended.done()
+    never = counter.submit(lambda progress: 3, counter.show, interactive=True)
+    counter.cancel()
+    end.set()
+    assert never.answered.wait(5) and never.outcome == "cancelled" and counter.shown == [1]
+
+
 def test_cancel_keeps_what_was_published_and_asks_the_generator_for_the_rest(counter):
     started, go = gate()
 

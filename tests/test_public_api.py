@@ -8,15 +8,16 @@ import pytest
 NAMES = {
     "": "TorchClassifier TorchGenerator ablate compose dissect load load_classifier models nn paint results scenes "
     "segment set_units testing ui zero_units",
-    ".ablate": "AblateController Ablation AlphaResult ArtifactUnits ArtifactsController CausalEffect ClassAblation "
-    "ClassCurve ClassCurvesController ClassesController ContextController EffectResult InsertionContext "
-    "JointDrop JointDropController LabelledImages RemovalController RemovalCurve RemovalEffect RemoveDirection "
-    "TopPictures UnitEffectsController ablation_effect attribute_correlations average_causal_effect "
-    "class_ablation class_scores classes_panel compare_networks concept_pixels cumulative_curve "
-    "find_artifact_units important_sets insertion_context insertion_effect insertion_value mean_where_present "
-    "most_active_latents optimise_alpha panel random_rotation rank_by_alpha rank_by_effect rank_by_iou "
-    "removal_curve removal_effect rotation_comparison rotation_power top_pictures unit_attributes unit_effects "
-    "unit_orders",
+    ".ablate": "AblateController Ablation AlphaResult ArtifactsController ArtifactUnits BrushPlaces CausalEffect "
+    "ClassAblation ClassCurve ClassCurvesController ClassesController ConceptContrast ContextController "
+    "EffectResult InsertionContext InsertionValue JointDrop JointDropController LabelledImages RemovalAlpha "
+    "RemovalController RemovalCurve RemovalEffect RemoveDirection TopPictures UnitEffectsController "
+    "ablation_effect attribute_correlations average_causal_effect class_ablation class_scores classes_panel "
+    "compare_networks concept_contrast concept_pixels cumulative_curve find_artifact_units find_places "
+    "important_sets insertion_context insertion_effect insertion_value mean_where_present most_active_latents "
+    "optimise_alpha optimise_insertion optimise_removal panel random_rotation rank_by_alpha rank_by_effect "
+    "rank_by_iou removal_curve removal_effect rotation_comparison rotation_power top_pictures unit_attributes "
+    "unit_effects unit_orders",
     ".dissect": "DissectionRun Options RunState compare load panel run stopped",
     ".paint": "Brush Clip PaintController PaintEdit PaintReport Stroke StrokeStack apply_to_many brushes copy_region "
     "edits from_json load panel paste report save to_json",

@@ -6,7 +6,7 @@ from comm.base_comm import BaseComm
 from traitlets import HasTraits, Int, List, TraitError, Tuple, validate
 
 from ganwidgets.jobs import Controller
-from ganwidgets.wiring import join, show, view_link
+from ganwidgets.wiring import Gate, join, show, view_link
 
 
 class Session(Controller):
@@ -158,3 +158,26 @@ def test_a_view_link_works_in_python_and_is_recorded_as_data(grid):
     wire.disconnect()
     bars.selected = []
     assert grid.concepts == ["sky"]
+
+
+def test_who_follows_through_a_shut_gate_catches_up_once_when_it_opens():
+    class View(HasTraits):
+        n = Int()
+        late = Int()
+
+    source, view, gate, order = Session(), View(), Gate(), []
+    wires = show(source, "n", view, "late", lambda n: 10 * n, gate=gate), show(source, "n", view, "n")
+    view.observe(lambda change: order.append((change.name, change.new)), ["n", "late"])
+    source.n = 6
+    assert order == [("late", 60), ("n", 6)]
+    with gate.shut(), gate.shut():
+        source.n = 7
+        source.n = 8
+        assert order[2:] == [("n", 7), ("n", 8)] and view.late == 60
+    assert order[4:] == [("late", 80)]
+    with pytest.raises(ZeroDivisionError), gate.shut():
+        source.n = 9
+        raise ZeroDivisionError
+    assert view.late == 90
+    for wire in wires:
+        wire.disconnect()

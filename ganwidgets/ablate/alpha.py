@@ -21,9 +21,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganwidgets.ablate.cells import Target
-from ganwidgets.ablate.counts import Progress, mean_interval, nothing, resampled
+from ganwidgets.ablate.counts import Progress, checked_n_random_sets, mean_interval, nothing, resampled
 from ganwidgets.ablate.pairs import Pairs, find_pairs, held_out_effects, loss_gradient
 from ganwidgets.models import Generator
+from ganwidgets.models.edits import as_numbers
+from ganwidgets.models.latents import whole_number
 from ganwidgets.segment import Segmenter
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class AlphaResult:
         start: α before the optimisation.
         ace: average causal effect of α at single cells of held-out images: mean score of the concept in a cell where
             it was inserted, minus mean score in a cell where it was ablated, in [−1, 1].
-        interval: 95 % bootstrap interval of `ace` over held-out pairs.
+        interval: 95 % bootstrap interval of `ace` over held-out pairs; NaN of a single one.
         chance: `ace` of the same strengths given to random units, one number a draw.
         history: {"epoch", "ace", "penalty"} before the first epoch (0) and after each.
         n_search: images searched for cells that show the concept, and as many for cells that could.
@@ -68,16 +70,23 @@ class AlphaResult:
     n_eval: int
     weight: float
 
+    @property
+    def n_random_sets(self) -> int:
+        """Number of random rearrangements in `chance`."""
+        return len(self.chance)
+
     def units(self, k: int) -> tuple[int, ...]:
         """The k units with the largest α; of equal ones the first."""
         return tuple(np.argsort(-self.alpha, kind="stable")[:k].tolist())
 
     def to_frame(self) -> "pd.DataFrame":
-        """A row per unit, largest α first."""
+        """A row per unit, largest α first; `n` images were searched for the `n_train` and `n_eval` pairs."""
         import pandas as pd
 
         columns = {"unit": np.arange(len(self.alpha)), "alpha": self.alpha, "start": self.start, "value": self.value}
-        return pd.DataFrame(columns).sort_values("alpha", ascending=False, kind="stable", ignore_index=True)
+        counts = {"n": self.n_search} | {name: getattr(self, name) for name in ("n_train", "n_eval", "n_random_sets")}
+        frame = pd.DataFrame(columns | counts)
+        return frame.sort_values("alpha", ascending=False, kind="stable", ignore_index=True)
 
 
 def optimise_alpha(
@@ -93,7 +102,7 @@ def optimise_alpha(
     weight: float | int = 0.005,
     start: Any = None,
     value: Any = None,
-    chance_sets: int = 20,
+    n_random_sets: int = 20,
     seed: int = 10,
     progress: Progress = nothing,
 ) -> AlphaResult:
@@ -111,21 +120,24 @@ def optimise_alpha(
         n_train: pairs for the optimisation (1,000 there). Rare concepts may give fewer.
         n_eval: held-out pairs (200 there).
         epochs: passes over the pairs.
-        weight: of the penalty (λ).
+        weight: of the penalty (λ), at least 0.
         start: α to begin with, one number a unit; the original uses IoU / largest IoU. None is 1/2 for every unit.
         value: what units are set to, one number a unit; None takes the mean where the concept is present.
-        chance_sets: random rearrangements of α whose effect is the chance level.
+        n_random_sets: random rearrangements of α whose effect is the chance level.
         seed: of the latents (seed and seed + 1, 10 and 11 there), the pairing and the rearrangements.
         progress: called with the share that is done, 0 to 1; what it raises stops the work.
 
     Raises:
         TypeError: the segmenter has no scores.
-        ValueError: no such layer or concept, no image contains the concept or has room for it, sizes out of range.
+        ValueError: no such layer or concept, no image contains the concept or gains it, sizes out of range, a weight
+            or value that is not finite.
     """
     target = checked_target(network, layer, concept, segmenter)
     for name, count in (("n_search", n_search), ("n_train", n_train), ("n_eval", n_eval), ("epochs", epochs)):
-        if count < 1:
-            raise ValueError(f"`{name}` must be at least 1, got {count}")
+        whole_number(name, count, 1)
+    if not 0 <= float(as_numbers("weight", weight, "a number of at least 0")) < float("inf"):
+        raise ValueError(f"`weight` must be finite and at least 0, got {weight}")
+    n_random_sets = checked_n_random_sets(n_random_sets)
     begin = checked_alpha("start", start, target.units)
     train, held_out = find_pairs(
         target, value, n_search, n_train, n_eval, seed=seed, progress=lambda done: progress(SEARCH * done)
@@ -135,8 +147,8 @@ def optimise_alpha(
     )
     effects, chance = held_out_effects(held_out, alpha), []
     random = np.random.RandomState(seed)
-    for done in range(chance_sets):
-        progress(TRAINING + (1 - TRAINING) * done / chance_sets)
+    for done in range(n_random_sets):
+        progress(TRAINING + (1 - TRAINING) * done / n_random_sets)
         chance.append(float(held_out_effects(held_out, alpha[random.permutation(target.units)]).mean()))
     progress(1.0)
     low, high = mean_interval(effects, resampled(len(effects), seed)).tolist()
@@ -180,7 +192,7 @@ def checked_alpha(name: str, alpha: Any, units: int) -> Float[Tensor, " unit"]:
     """
     if alpha is None:
         return torch.full((units,), 0.5)
-    given = torch.as_tensor(alpha).detach().float().cpu().clone()
+    given = as_numbers(name, alpha, f"{units} numbers in [0, 1]").detach().float().cpu().clone()
     if given.shape != (units,) or not ((given >= 0) & (given <= 1)).all():
         raise ValueError(f"`{name}` must hold {units} numbers in [0, 1], one for each unit, got {given}")
     return given

@@ -22,10 +22,12 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from ganwidgets.ablate.artifacts import peaks
+from ganwidgets.ablate.counts import checked_units, random_orders
 from ganwidgets.ablate.effect import ablate
 from ganwidgets.models import Generator
 from ganwidgets.nn.features import BATCH, Features, RandomFeatures, Reference, data_rows, feature_rows
 from ganwidgets.nn.frechet import FrechetDistance, gaussian_distance
+from ganwidgets.results.effects import chance_columns
 
 GROUPS = 20  # of pictures, for the interval
 
@@ -60,9 +62,13 @@ class RemovalEffect:
     interval: Float[np.ndarray, "size 2"]
     random: Float[np.ndarray, "order size"]
 
+    @property
+    def n_random_sets(self) -> int:
+        """Number of random orders."""
+        return len(self.random)
+
     def to_frame(self) -> pd.DataFrame:
         """A row per size; `chance_low` and `chance_high` hold the middle 90 % of the random orders."""
-        low, high = np.quantile(self.random, [0.05, 0.95], axis=0) if len(self.random) else 2 * [np.nan * self.after]
         return pd.DataFrame(
             {
                 "size": self.sizes,
@@ -71,9 +77,10 @@ class RemovalEffect:
                 "closer": self.closer,
                 "closer_low": self.interval[:, 0],
                 "closer_high": self.interval[:, 1],
-                "chance": self.random.mean(0) if len(self.random) else np.nan,
-                "chance_low": low,
-                "chance_high": high,
+                **chance_columns("chance", self.random),
+                "n": self.n,
+                "n_real": self.n_real,
+                "n_random_sets": self.n_random_sets,
             }
         )
 
@@ -87,7 +94,7 @@ def removal_effect(
     real: Float[Tensor, "image channel height width"] | Iterable[Tensor],
     features: Features | None = None,
     sizes: Sequence[int] | None = None,
-    random_sets: int = 20,
+    n_random_sets: int = 20,
     seed: int = 0,
     progress: Callable[[float], Any] = lambda fraction: None,
 ) -> RemovalEffect:
@@ -103,26 +110,25 @@ def removal_effect(
         real: pictures of the data in [-1, 1]: a tensor, or batches of them, read once.
         features: turns images into rows or maps (see `nn/features.py`); None is `RandomFeatures`.
         sizes: how many units to remove; None is 1, 2, 4, … and all.
-        random_sets: number of random orders of the layer's units; each costs as much as the measurement itself.
+        n_random_sets: number of random orders of the layer's units; each costs as much as the measurement itself.
         seed: of the random orders.
         progress: called with the share that is done, 0 to 1.
 
     Raises:
-        ValueError: no such layer or unit, a unit twice, sizes beyond their number, too few pictures.
+        TypeError: units that are no whole numbers.
+        ValueError: no such layer or unit, a unit twice or none, sizes beyond their number, too few pictures, a negative
+            number of random sets.
     """
-    units, sizes = tuple(units), _sizes(units, sizes)
-    info = network.layer_info(layer)
-    if len(set(units)) != len(units) or not all(0 <= unit < info.units for unit in units):
-        raise ValueError(f"`units` must be different units from 0 to {info.units - 1}, got {list(units)}")
+    units = checked_units(network, layer, units)
+    sizes, info = _sizes(units, sizes), network.layer_info(layer)
     if len(z) < 2 * GROUPS:
         raise ValueError(f"`z` must hold at least {2 * GROUPS} latents, got {len(z)}")
+    orders = [units, *random_orders(info.units, info.units, n_random_sets, seed)]
     features = RandomFeatures(network.image_shape[0]) if features is None else features
     real_rows = data_rows(features, real, network.image_shape, network.device, lambda done: progress(0.05 * done))
     if len(real_rows) < 2 * GROUPS:
         raise ValueError(f"`real` must hold at least {2 * GROUPS} images, got {len(real_rows)}")
     reference = Reference(real_rows)
-    random = np.random.RandomState(seed)
-    orders = [units, *(tuple(random.permutation(info.units).tolist()) for _ in range(random_sets))]
     cases = [(), *(order[:size] for order in orders for size in sizes)]
     moments = [_Moments(real_rows.shape[1], GROUPS if case <= len(sizes) else 1) for case in range(len(cases))]
     for start in range(0, len(z), BATCH):
@@ -222,9 +228,7 @@ def most_active_latents(
     Raises:
         ValueError: no such layer or unit, or more wanted than there are.
     """
-    info = network.layer_info(layer)
-    if not len(units) or not all(0 <= unit < info.units for unit in units):
-        raise ValueError(f"`units` must name units from 0 to {info.units - 1}, got {list(units)}")
+    units = checked_units(network, layer, units)
     if not 1 <= n <= among:
         raise ValueError(f"`n` must be from 1 to among = {among}, got {n}")
     z, found = network.sample_z(among, seed), []

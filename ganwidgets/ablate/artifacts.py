@@ -27,6 +27,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from ganwidgets.ablate.counts import checked_n_random_sets, checked_units
 from ganwidgets.models import Generator
 from ganwidgets.nn.features import BATCH, Features, RandomFeatures, Reference, data_rows, feature_rows
 from ganwidgets.nn.images import to_uint8
@@ -69,6 +70,11 @@ class ArtifactUnits:
     chance_distance: Float[np.ndarray, " set"]
     chance_strangeness: Float[np.ndarray, " set"]
 
+    @property
+    def n_random_sets(self) -> int:
+        """Number of random sets of pictures."""
+        return len(self.chance_distance)
+
     def ranking(self, by: str = "distance") -> tuple[int, ...]:
         """All units, the most suspicious first; those without a value last.
 
@@ -102,7 +108,8 @@ class ArtifactUnits:
         for by in MEASURES[:2]:
             values = getattr(self, by)[order]
             columns |= {by: values, f"{by}_chance": getattr(self, f"chance_{by}").mean(), f"{by}_level": self.level(by)}
-        return pd.DataFrame(columns | {"rarity": self.rarity[order]})
+        counts = {name: getattr(self, name) for name in ("n", "n_real", "n_random_sets")}
+        return pd.DataFrame(columns | {"rarity": self.rarity[order]} | counts)
 
 
 def find_artifact_units(
@@ -113,7 +120,7 @@ def find_artifact_units(
     features: Features | None = None,
     n: int = 2000,
     top_k: int = 50,
-    chance_sets: int | None = None,
+    n_random_sets: int | None = None,
     seed: int = 1,
     progress: Callable[[float], Any] = lambda fraction: None,
 ) -> ArtifactUnits:
@@ -128,7 +135,7 @@ def find_artifact_units(
         features: turns images into rows or maps (see `nn/features.py`); None is `RandomFeatures`.
         n: number of pictures to generate.
         top_k: number of top pictures of a unit. A unit active in fewer is filled up with pictures of equal activation.
-        chance_sets: number of random sets; None is 50 a unit; `level` needs at least 20.
+        n_random_sets: number of random sets; None is 50 a unit; `level` needs at least 20.
         seed: of the latents and of the random sets.
         progress: called with the share that is done, 0 to 1.
 
@@ -136,11 +143,9 @@ def find_artifact_units(
         ValueError: no such layer, pictures of another shape, counts that do not fit, or features that are not finite.
     """
     units = network.layer_info(layer).units
-    chance_sets = SETS_PER_UNIT * units if chance_sets is None else chance_sets
+    n_random_sets = SETS_PER_UNIT * units if n_random_sets is None else checked_n_random_sets(n_random_sets, 1)
     if not 2 <= top_k <= n:
         raise ValueError(f"`top_k` must be from 2 to n = {n}, got {top_k}")
-    if chance_sets < 1:
-        raise ValueError(f"`chance_sets` must be at least 1, got {chance_sets}")
     features = RandomFeatures(network.image_shape[0]) if features is None else features
     reference = Reference(
         data_rows(features, real, network.image_shape, network.device, lambda done: progress(0.25 * done))
@@ -150,11 +155,11 @@ def find_artifact_units(
     )
     rows, top = np.concatenate(seen.rows), seen.top.index.numpy()
     random = np.random.RandomState(seed)
-    sets = np.stack([random.choice(n, top_k, replace=False) for _ in range(chance_sets)])
+    sets = np.stack([random.choice(n, top_k, replace=False) for _ in range(n_random_sets)])
     chance = []
-    for part in np.array_split(sets, -(-chance_sets // 500)):
+    for part in np.array_split(sets, -(-n_random_sets // 500)):
         chance.append(reference.distance(rows, part))
-        progress(0.9 + 0.1 * sum(map(len, chance)) / chance_sets)
+        progress(0.9 + 0.1 * sum(map(len, chance)) / n_random_sets)
     strange = reference.strangeness(rows)
     live = seen.lowest.numpy() < seen.highest.numpy()
     return ArtifactUnits(
@@ -242,9 +247,7 @@ def top_pictures(found: ArtifactUnits, network: Generator, units: Sequence[int],
             f"`network` must be the generator {found.network!r} that was measured, with the same weights, "
             f"got {network.name!r}"
         )
-    wrong = [unit for unit in units if not 0 <= unit < len(found.top)]
-    if wrong or not len(units):
-        raise ValueError(f"`units` must name units from 0 to {len(found.top) - 1}, got {list(units)}")
+    units = checked_units(network, found.layer, units)
     wanted = found.top[list(units), :count]  # (unit picture)
     z = network.sample_z(found.n, found.seed)[torch.from_numpy(wanted.flatten()).to(network.device)]
     images, maps = [], []

@@ -66,9 +66,9 @@ def unit_attributes(
         `l1_norm` is left out where no single filter makes the unit (the sum at the end of a residual block).
 
     Raises:
-        ValueError: no such layer, or labels that do not fit.
+        TypeError, ValueError: no such layer, or images, labels or a batch that do not fit.
     """
-    labels = checked_data(classifier, images, labels)
+    labels = checked_data(classifier, images, labels, batch)
     means, rectified, probabilities = _activity(classifier, layer, images, batch, progress)
     numbers, place = np.unique(labels, return_inverse=True)
     names = [classifier.classes[number] for number in numbers]
@@ -186,8 +186,10 @@ def _selectivity_of(means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bootstrap_selectivity(activity: np.ndarray, place: np.ndarray, n_classes: int, random: Any) -> np.ndarray:
-    """95 % bootstrap interval over images, each class resampled by itself."""
+    """95 % bootstrap interval over images, each class resampled by itself; NaN where every class has one image only."""
     own = [np.flatnonzero(place == k) for k in range(n_classes)]
+    if max(map(len, own)) < 2:
+        return np.full((2, activity.shape[1]), np.nan)
     found = []
     for _ in range(200):
         drawn = np.concatenate([random.choice(images, len(images)) for images in own])

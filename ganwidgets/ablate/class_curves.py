@@ -8,6 +8,7 @@ Rank units on other images than those the curve is drawn for: the same ones make
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from ganwidgets.ablate.class_attributes import ATTRIBUTES
 from ganwidgets.ablate.class_passes import BATCH, checked_data, predictions
 from ganwidgets.ablate.class_result import ClassAblation
 from ganwidgets.ablate.class_statistics import class_sums, proportion_interval
-from ganwidgets.ablate.counts import random_sets
+from ganwidgets.ablate.counts import checked_units, random_sets
 from ganwidgets.models.classifiers import Classifier
 from ganwidgets.models.edits import zero_units
+from ganwidgets.results.effects import chance_columns
 from ganwidgets.results.plot import COLORS, BarGraph
 
 
@@ -52,9 +54,13 @@ class ClassCurve:
     class_recall: dict[str, Float[np.ndarray, "size class"]] = field(repr=False)
     random: Float[np.ndarray, "set size"] = field(repr=False)
 
+    @property
+    def n_random_sets(self) -> int:
+        """Number of random sets of each size."""
+        return len(self.random)
+
     def to_frame(self) -> pd.DataFrame:
         """A row per order and size; `random_low` and `random_high` hold the middle 90 % of the random sets."""
-        low, high = np.quantile(self.random, [0.05, 0.95], axis=0) if len(self.random) else 2 * [np.nan]
         parts = [
             pd.DataFrame(
                 {
@@ -63,10 +69,9 @@ class ClassCurve:
                     "accuracy": accuracy,
                     "accuracy_low": self.interval[order][:, 0],
                     "accuracy_high": self.interval[order][:, 1],
-                    "random": self.random.mean(0) if len(self.random) else np.nan,
-                    "random_low": low,
-                    "random_high": high,
+                    **chance_columns("random", self.random),
                     "n": self.n,
+                    "n_random_sets": self.n_random_sets,
                 }
             )
             for order, accuracy in self.accuracy.items()
@@ -115,7 +120,7 @@ def cumulative_curve(
     orders: Mapping[str, Iterable[int]],
     *,
     sizes: Iterable[int] | None = None,
-    chance_sets: int = 20,
+    n_random_sets: int = 20,
     batch: int = BATCH,
     seed: int = 0,
     progress: Callable[[float], Any] = lambda fraction: None,
@@ -129,22 +134,23 @@ def cumulative_curve(
         labels: as in `class_ablation`.
         orders: name → units, the first to go first; an order may name some units only.
         sizes: how many go; None is 0, 1, 2, 4, … and all of the layer. A shorter order goes as far as it has units.
-        chance_sets: number of random sets of each size.
+        n_random_sets: number of random sets of each size.
         batch: images at once.
         seed: of the random sets.
         progress: called with the share that is done, 0 to 1.
 
     Raises:
-        ValueError: no order, a unit that does not exist or occurs twice in an order, or a size the layer does not have.
+        TypeError, ValueError: no order, or one without units; a unit that does not exist or occurs twice in an order, a
+            size the layer does not have, a negative number of random sets; data as in `class_ablation`.
     """
-    labels, units = checked_data(classifier, images, labels), classifier.layer_info(layer).units
-    orders = {name: zero_units(order).units for name, order in orders.items()}
+    labels, units = checked_data(classifier, images, labels, batch), classifier.layer_info(layer).units
+    orders = {name: checked_units(classifier, layer, order, f"orders[{name!r}]") for name, order in orders.items()}
     sizes = checked_sizes(sizes, units)
     if not orders:
         raise ValueError("`orders` must hold at least one order of units, such as unit_orders(ablation), got none")
-    chance = [random_sets(size, units, chance_sets, seed) for size in sizes]
+    chance = [random_sets(size, units, n_random_sets, seed) for size in sizes]
     sets = [order[:size] for order in orders.values() for size in sizes]
-    sets += [group[number] for number in range(chance_sets) for group in chance]
+    sets += [one for of_every_size in zip(*chance, strict=True) for one in of_every_size]
     distinct = list(dict.fromkeys(tuple(sorted(one)) for one in sets))
     edits = [zero_units(one) for one in distinct]
     _, after = predictions(classifier, layer, images, edits, batch=batch, progress=progress)
@@ -170,11 +176,15 @@ def checked_sizes(sizes: Iterable[int] | None, units: int) -> tuple[int, ...]:
     """How many units go, in order; None is 0, 1, 2, 4, … and all.
 
     Raises:
+        TypeError: sizes that are no whole numbers.
         ValueError: a size below 0 or beyond the layer.
     """
     if sizes is None:
         return tuple(sorted({0, units, *(2**k for k in range(units.bit_length()) if 2**k < units)}))
-    sizes = tuple(sorted(set(sizes)))
+    try:
+        sizes = tuple(sorted({index(size) for size in sizes}))
+    except TypeError:
+        raise TypeError(f"`sizes` must be a list of whole numbers, got {sizes!r}") from None
     if not sizes or sizes[0] < 0 or sizes[-1] > units:
         raise ValueError(f"`sizes` must lie in 0 … {units}, the number of units of the layer, got {list(sizes)}")
     return sizes

@@ -20,26 +20,32 @@ from torch import Tensor
 
 from ganwidgets.models.classifiers import Classifier, LinearHead
 from ganwidgets.models.edits import Edit, UnitEdit
+from ganwidgets.models.latents import whole_number
 from ganwidgets.models.protocol import State
 
 BATCH = 64  # images
 
 
 def checked_data(
-    classifier: Classifier, images: Num[Tensor, "image channel height width"], labels: Any
+    classifier: Classifier, images: Num[Tensor, "image channel height width"], labels: Any, batch: int = BATCH
 ) -> Int[np.ndarray, " image"]:
     """The labels as an array, if they fit images and classifier; the network's own predictions in place of None.
 
     Raises:
-        ValueError: another number of labels than images, a label that is no class, or fewer than two classes.
-        TypeError: labels that are not whole numbers.
+        ValueError: no image, another number of labels than images, a label that is no class, fewer than two classes, or
+            a batch of less than one image.
+        TypeError: labels or a batch that are not whole numbers.
     """
+    whole_number("batch", batch, 1)
     if not len(images):
         raise ValueError("`images` must hold at least one image, got none")
     if labels is None:
         batches = images.split(BATCH)
         labels = torch.cat([classifier.predict(batch) for batch in batches])
-    given = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
+    try:
+        given = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
+    except (TypeError, ValueError):
+        raise TypeError(f"`labels` must be whole numbers of classes, one an image, got {labels!r}"[:300]) from None
     if given.ndim != 1 or len(given) != len(images):
         raise ValueError(f"`labels` must be one number an image, {len(images)} of them, got shape {given.shape}")
     if given.dtype.kind not in "iu":

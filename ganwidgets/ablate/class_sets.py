@@ -45,7 +45,7 @@ def important_sets(
     ranking: ClassAblation,
     *,
     sizes: Iterable[int] = (1, 2, 4, 20),
-    chance_sets: int = 10,
+    n_random_sets: int = 10,
     batch: int = BATCH,
     seed: int = 0,
     progress: Callable[[float], Any] = lambda fraction: None,
@@ -59,7 +59,7 @@ def important_sets(
         labels: as in `class_ablation`.
         ranking: `class_ablation` of all units of the layer.
         sizes: numbers N; those beyond the layer are left out.
-        chance_sets: number of random sets of each size and kind.
+        n_random_sets: number of random sets of each size and kind.
         batch: images at once.
         seed: of the random sets.
         progress: called with the share that is done, 0 to 1.
@@ -72,7 +72,7 @@ def important_sets(
     Raises:
         ValueError: a ranking of another layer or of some units only, or sizes that the layer does not have.
     """
-    labels, units = checked_data(classifier, images, labels), classifier.layer_info(layer).units
+    labels, units = checked_data(classifier, images, labels, batch), classifier.layer_info(layer).units
     if sorted(ranking.units) != list(range(units)) or ranking.layer != layer:
         raise ValueError(
             f"`ranking` must be class_ablation of all {units} units of {layer!r}, got {len(ranking.units)} of "
@@ -84,7 +84,7 @@ def important_sets(
         _Set(None, size, off, one)
         for size in sizes
         for off, many in ((MOST, size), (OTHERS, units - size))
-        for one in random_sets(many, units, chance_sets, seed)
+        for one in random_sets(many, units, n_random_sets, seed)
     ]
     edits = [zero_units(one.units) for one in (*wanted, *chance)]
     before, after = predictions(classifier, layer, images, edits, batch=batch, progress=progress)
@@ -95,7 +95,7 @@ def important_sets(
         peers = [other for peer, other in drawn if (peer.size, peer.off) == (one.size, one.off)]
         if peers:
             row["random"] = float(np.mean([_recall_and_balanced(labels, other, one.number)[1] for other in peers]))
-        rows.append({"class": classifier.classes[one.number], **row})
+        rows.append({"class": classifier.classes[one.number], **row, "n_random_sets": len(peers)})
     return pd.DataFrame(rows)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ganwidgets.ablate.class_passes import BATCH, checked_data, each_prediction
 from ganwidgets.ablate.class_result import ClassAblation
+from ganwidgets.ablate.counts import checked_units
 from ganwidgets.models.classifiers import Classifier, LinearHead
 from ganwidgets.models.edits import Edit, set_units, zero_units
 
@@ -55,9 +56,12 @@ def class_ablation(
         progress: called with the share that is done, 0 to 1; an error raised there stops the work.
 
     Raises:
-        ValueError: no such layer or unit, a label that is no class, or images of a single class.
+        TypeError: units, labels or a batch that are no whole numbers.
+        ValueError: no such layer or unit, no unit or image at all, a label that is no class, images of a single class,
+            or a batch of less than one.
     """
-    units = _checked_units(classifier, layer, units)
+    units = checked_units(classifier, layer, range(classifier.layer_info(layer).units) if units is None else units)
+    labels = checked_data(classifier, images, labels, batch)
     edits = unit_edits(classifier, layer, images, units, to, batch)
     steps = -(-len(images) // batch) * (len(edits) + 1)
     found = class_ablation_steps(classifier, layer, images, labels, edits, units, to=to, batch=batch, seed=seed)
@@ -92,7 +96,7 @@ def class_ablation_steps(
         batch: images at once.
         seed: of the random halves.
     """
-    labels = checked_data(classifier, images, labels)
+    labels = checked_data(classifier, images, labels, batch)
     before = np.full(len(images), -1, np.int64)
     after = np.full((len(edits), len(images)), -1, np.int64)
     last = len(edits) - 1
@@ -128,12 +132,14 @@ def unit_edits(
     """One edit a unit that switches it off.
 
     Raises:
-        ValueError: `to` is neither "zero" nor "mean".
+        ValueError: `to` is neither "zero" nor "mean", or there is no image to take the mean over.
     """
     if to not in TO:
         raise ValueError(f"`to` must be one of {TO}, got {to!r}")
     if to == "zero":
         return [zero_units([unit]) for unit in units]
+    if not len(images):
+        raise ValueError("`images` must hold at least one image, got none")
     parts = [LinearHead.means(classifier.acts(part, layer, grad=False)).double().sum(0) for part in images.split(batch)]
     means = (sum(parts) / len(images)).tolist()
     return [set_units([unit], means[unit]) for unit in units]
@@ -169,8 +175,8 @@ def class_scores(
 def compare_networks(ablations: Mapping[str, ClassAblation], *, seed: int = 0) -> pd.DataFrame:
     """A row per network: how much single units matter in it; for instance with and without batch norm or dropout.
 
-    Intervals are 95 % bootstrap intervals over units; `share_that_matters` is the share of units whose highest class
-    drop lies above their chance level.
+    Intervals are 95 % bootstrap intervals over units, NaN of a single one; `share_that_matters` is the share of units
+    whose highest class drop lies above their chance level.
     """
     rows = []
     for name, ablation in ablations.items():
@@ -179,17 +185,8 @@ def compare_networks(ablations: Mapping[str, ClassAblation], *, seed: int = 0) -
         row = {"network": name, "n": ablation.n, "n_units": len(ablation.units), "accuracy": ablation.accuracy}
         for column in ("overall_drop", "max_class_drop", "max_class_drop_corrected"):
             values = getattr(ablation, column)
-            low, high = np.quantile(values[draws].mean(1), [0.025, 0.975])
+            low, high = np.quantile(values[draws].mean(1), [0.025, 0.975]) if len(values) > 1 else (np.nan, np.nan)
             row |= {column: values.mean(), f"{column}_low": low, f"{column}_high": high}
         row["share_that_matters"] = (ablation.max_class_drop > ablation.max_class_chance).mean()
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _checked_units(classifier: Classifier, layer: str, units: Iterable[int] | None) -> tuple[int, ...]:
-    info = classifier.layer_info(layer)
-    if units is None:
-        return tuple(range(info.units))
-    edit = zero_units(units)  # checks the numbers
-    edit.check(info.shape)
-    return edit.units

@@ -33,12 +33,15 @@ from ganwidgets.ablate.counts import (
 from ganwidgets.ablate.effect import checked_ablation
 from ganwidgets.ablate.insertion import Value, values_of
 from ganwidgets.models import Generator, State
+from ganwidgets.models.layers import did_you_mean
+from ganwidgets.results.effects import chance_columns
 from ganwidgets.segment import Segmenter, validate_segmentation
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NOTHING = "nothing named"
+SUREST = "by the lower end of the intervals"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +53,13 @@ class InsertionContext:
         concept: which was to appear.
         n: number of images; every cell of each was tried.
         concepts: names of the columns of `gains`.
-        below: what stood at the centre of a cell, one row each: the names in `concepts`, and "nothing named". A cell
+        stood: what stood at the centre of a cell, one row each: the names in `concepts`, and "nothing named". A cell
             with an object and a part at its centre counts under both.
         cells: number of cells, by row; 0 where nothing of the kind was met.
         images: number of images they are in.
-        gains: mean pixels every concept gains in the whole image per inserted cell (below concept); NaN without cells.
+        gains: mean pixels every concept gains in the whole image per inserted cell (stood concept); NaN without cells.
         interval: 95 % bootstrap interval over images of what `concept` gains; NaN with fewer than two images.
-        chance: what `concept` gains when random units are set instead, (set below).
+        chance: what `concept` gains when random units are set instead, (set stood).
         by_cell: mean gain of `concept` for each cell of the layer.
     """
 
@@ -65,65 +68,85 @@ class InsertionContext:
     concept: str
     n: int
     concepts: tuple[str, ...]
-    below: tuple[str, ...]
-    cells: Integer[np.ndarray, " below"]
-    images: Integer[np.ndarray, " below"]
-    gains: Float[np.ndarray, "below concept"]
-    interval: Float[np.ndarray, "below 2"]
-    chance: Float[np.ndarray, "set below"]
+    stood: tuple[str, ...]
+    cells: Integer[np.ndarray, " stood"]
+    images: Integer[np.ndarray, " stood"]
+    gains: Float[np.ndarray, "stood concept"]
+    interval: Float[np.ndarray, "stood 2"]
+    chance: Float[np.ndarray, "set stood"]
     by_cell: Float[np.ndarray, "height width"]
 
     @property
-    def gain(self) -> Float[np.ndarray, " below"]:
+    def n_random_sets(self) -> int:
+        """Number of random sets in `chance`."""
+        return len(self.chance)
+
+    @property
+    def gain(self) -> Float[np.ndarray, " stood"]:
         """Mean pixels of `concept` gained per inserted cell, by what stood there."""
         return self.gains[:, self.concepts.index(self.concept)]
 
+    @property
+    def best(self) -> str | None:
+        """Where the units bring the concept most surely: what stood where the lower end of the interval is highest.
+
+        A few cells of two images may have the highest mean by chance; their interval reaches far down. None where
+        nothing was met in two images.
+        """
+        sure = np.where(np.isfinite(self.interval[:, 0]), self.interval[:, 0], -np.inf)
+        return self.stood[int(sure.argmax())] if np.isfinite(sure).any() else None
+
     def to_frame(self) -> "pd.DataFrame":
-        """A row for everything that was met, where most is gained first; `chance_…` are of random units."""
+        """A row for everything that was met, where most is gained first; `chance_…` are of random units.
+
+        `cells` and `images` are those with the thing at a centre, `n` all images.
+        """
         import pandas as pd
 
         met = self.cells > 0
-        low, high = np.quantile(self.chance, [0.05, 0.95], axis=0) if len(self.chance) else 2 * [np.nan * self.gain]
         frame = pd.DataFrame(
             {
-                "below": self.below,
+                "stood": self.stood,
                 "cells": self.cells,
                 "images": self.images,
                 "gain": self.gain,
                 "gain_low": self.interval[:, 0],
                 "gain_high": self.interval[:, 1],
-                "chance": self.chance.mean(0) if len(self.chance) else np.nan,
-                "chance_low": low,
-                "chance_high": high,
+                **chance_columns("chance", self.chance),
+                "n": self.n,
+                "n_random_sets": self.n_random_sets,
             }
         )
         return frame[met].sort_values("gain", ascending=False, kind="stable", ignore_index=True)
 
-    def answer(self, below: str) -> str:
-        """One sentence: what inserting at such a place does, and where it does most.
+    def answer(self, stood: str) -> str:
+        """What inserting at such a place does, and where it does most for sure (`best`), in one sentence.
 
         Raises:
-            ValueError: not one of the names in `below`.
+            ValueError: not one of the names in `stood`.
         """
-        if below not in self.below:
-            raise ValueError(f"`below` must be one of {list(self.below)}, got {below!r}")
-        row = self.below.index(below)
+        if stood not in self.stood:
+            near = did_you_mean(str(stood), self.stood)
+            raise ValueError(f"`stood` must be one of {list(self.stood)}, got {stood!r}.{near}")
+        row = self.stood.index(stood)
         if not self.cells[row]:
-            return f"No cell of {self.n} images had {below} at its centre, so nothing is known about inserting there."
-        told = f"Set on {below}, these units bring {self._amount(row)}"
-        sure = np.isfinite(self.interval[:, 0])  # met in more than one image
-        known = sure if sure.any() else self.cells > 0
-        best = int(np.where(known, self.gain, -np.inf).argmax())
-        if best == row or self.gain[row] >= self.gain[best]:
-            return f"{told}: this is where they bring most."
-        return f"{told}; they bring most on {self.below[best]}: {self._amount(best)}."
+            return f"No cell of {self.n} images had {stood} at its centre, so nothing is known about inserting there."
+        told = f"Set on {stood}, these units bring {self._amount(row)}"
+        if self.best is None:
+            return f"{told}; one image says nothing of others, so where they bring most is not known."
+        best = self.stood.index(self.best)
+        if self.interval[best, 0] <= 0:
+            return f"{told}; no interval lies above 0, so there is no place where they bring any for sure."
+        if best == row:
+            return f"{told}: {SUREST}, this is where they bring most."
+        return f"{told}; {SUREST}, they bring most on {self.best}: {self._amount(best)}."
 
     def _amount(self, row: int) -> str:
-        low, high = self.interval[row]
+        low, high, gain = (round(float(x), 1) + 0.0 for x in (*self.interval[row], self.gain[row]))  # no -0.0
         sure = f"95 % interval {low:.1f} to {high:.1f}, " if np.isfinite(low) else ""
         cells = f"{self.cells[row]:,} cell{'s' if self.cells[row] > 1 else ''}"
         images = f"{self.images[row]:,} image{'s' if self.images[row] > 1 else ''}"
-        return f"{self.gain[row]:.1f} {self.concept} pixels per cell on average ({sure}{cells} in {images})"
+        return f"{gain:.1f} {self.concept} pixels per cell on average ({sure}{cells} in {images})"
 
 
 def insertion_context(
@@ -135,7 +158,7 @@ def insertion_context(
     segmenter: Segmenter,
     z: Float[Tensor, "batch *latent"],
     *,
-    chance_sets: int = 3,
+    n_random_sets: int = 3,
     seed: int = 0,
     progress: Progress = nothing,
 ) -> InsertionContext:
@@ -144,24 +167,17 @@ def insertion_context(
     Costs one pass above the layer per cell, image and unit set: 64 cells of 50 images and 3 random sets are 12,800.
 
     Args:
-        network: the generator.
+        network, units, value, segmenter, z: as in `insertion_effect`; `value` may not be maps.
         layer: one whose units are maps.
-        units: which are set.
-        value: to what: a number, one number for every unit of the layer (then random sets get their own), or one for
-            each of `units`.
         concept: which is to appear.
-        segmenter: names the pixels.
-        z: latents, one image each.
-        chance_sets: number of random unit sets of equal size.
-        seed: of the random sets and of the bootstrap.
-        progress: called with the share that is done, 0 to 1; what it raises stops the work.
+        n_random_sets, seed, progress: as there.
 
     Raises:
-        ValueError: no such layer, unit or concept, a layer without maps, or values that do not fit.
+        TypeError, ValueError: as `insertion_effect`; no such concept, or a layer without maps.
     """
     target, chosen = Target(network, layer, concept, segmenter), checked_ablation(network, layer, units, 1.0, "zero")
     value_of, total, cells = values_of(chosen.units, value, target.units), len(checked_latents(z)), _n_cells(target)
-    sets = [chosen.units, *random_sets(len(chosen.units), target.units, chance_sets, seed)]
+    sets = [chosen.units, *random_sets(len(chosen.units), target.units, n_random_sets, seed)]
     settings = [_setting(target.units, one, value_of(one)) for one in sets]
     rows, names = len(segmenter.concepts) + 1, len(segmenter.concepts)
     met = np.zeros((total, rows))  # how many cells of each image had this at their centre
@@ -187,7 +203,7 @@ def insertion_context(
         concept=concept,
         n=total,
         concepts=tuple(segmenter.concepts),
-        below=(*segmenter.concepts, NOTHING),
+        stood=(*segmenter.concepts, NOTHING),
         cells=met.sum(0).astype(np.int64),
         images=(met > 0).sum(0),
         gains=mean,
@@ -210,7 +226,7 @@ def _setting(total: int, units: tuple[int, ...], value: float | Tensor) -> tuple
     return strength, values
 
 
-def _stood(target: Target, images: Tensor) -> Float[np.ndarray, "image cell below"]:
+def _stood(target: Target, images: Tensor) -> Float[np.ndarray, "image cell stood"]:
     """1 for what is at the centre of each cell, in any slot; the last column is for centres without a name."""
     seg = validate_segmentation(target.segmenter(images), images, target.segmenter)
     centres = centre_pixels(tuple(images.shape[2:]), target.size).to(seg.device)

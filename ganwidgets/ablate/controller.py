@@ -31,7 +31,7 @@ from ganwidgets.segment import Segmenter
 from ganwidgets.session import LayerSession, check_truncation, whole_in_range
 from ganwidgets.worker import Job
 
-CHANCE_SETS = 10  # random unit sets behind the preview's chance level
+N_RANDOM_SETS = 10  # random unit sets behind the preview's chance level
 AT_ONCE = 0.3  # [s]
 KEPT_SCENES = 4  # sets of pictures whose activations below the layer are kept
 PUBLISH_INTERVAL = 1.0  # [s] between two looks at a running measurement
@@ -128,7 +128,7 @@ class AblateController(LayerSession):
         counted = (scene.pixels, concept_pixels(images, self.segmenter), self.segmenter, self.network.image_shape)
         yield {"effect": compare(ablation, *counted)}
         chance = []
-        for units in random_sets(len(ablation.units), scene.state.acts.shape[1], CHANCE_SETS, seed=0):
+        for units in random_sets(len(ablation.units), scene.state.acts.shape[1], N_RANDOM_SETS, seed=0):
             other = ablate(self.network, scene.state, units, ablation.strength)
             chance.append(concept_pixels(other, self.segmenter))
             yield None  # let a newer request, or another preview, go first

@@ -41,7 +41,7 @@ class ArtifactsController(LayerSession):
     n = Int(500, help="Pictures that are generated to find units.")
     top_k = Int(20, help="Top pictures by which a unit is judged.")
     n_judge = Int(200, help="Pictures on which a removal is measured.")
-    random_sets = Int(6, help="Random orders of units beside a removal.")
+    n_random_sets = Int(6, help="Random orders of units beside a removal.")
     seed = Int(7, help="Of the latents for finding; a removal is measured on the next seed.")
     confirmed = Tuple(help="Units that a person calls artifact units, in the order of confirmation.")
     rejected = Tuple(help="Units that a person has looked at and found to be fine.")
@@ -82,13 +82,13 @@ class ArtifactsController(LayerSession):
 
     def measure(self, *, wait: bool = False) -> Job:
         """Switch the confirmed units off and measure the distance to the data; `wait` does it in the calling thread."""
-        layer, units, n, sets, seed = self.layer, self.confirmed, self.n_judge, self.random_sets, self.seed + 1
+        layer, units, n, sets, seed = self.layer, self.confirmed, self.n_judge, self.n_random_sets, self.seed + 1
 
         def work(progress: Callable[[float], None]) -> RemovalEffect:
             if not units:
                 raise ValueError("`confirmed` must hold at least one unit, got none; look at the suspects and confirm.")
             judge = RandomFeatures(self.network.image_shape[0], seed=JUDGE_SEED) if self.judge is None else self.judge
-            options = {"features": judge, "random_sets": sets, "progress": giving_way(progress)}
+            options = {"features": judge, "n_random_sets": sets, "progress": giving_way(progress)}
             return removal_effect(
                 self.network, layer, units, self.network.sample_z(n, seed), real=self._half(1), **options
             )
@@ -190,9 +190,9 @@ class ArtifactsController(LayerSession):
     def _check_n_judge(self, proposal: Bunch) -> int:
         return whole_in_range("n_judge", proposal["value"], 2 * GROUPS, 10**6)
 
-    @validate("random_sets")
+    @validate("n_random_sets")
     def _check_sets(self, proposal: Bunch) -> int:
-        return whole_in_range("random_sets", proposal["value"], 1, 1000)
+        return whole_in_range("n_random_sets", proposal["value"], 1, 1000)
 
     @validate("seed")
     def _check_seed(self, proposal: Bunch) -> int:

@@ -37,7 +37,7 @@ class ClassCurvesController(LayerSession):
     """
 
     ablation = Instance(ClassAblation, allow_none=True, help="Of all images: spares measuring one half again.")
-    random_sets = Int(20, help="Number of random sets of each size.")
+    n_random_sets = Int(20, help="Number of random sets of each size.")
     seed = Int(0, help="Of the halves and the random sets.")
     curve = Instance(ClassCurve, allow_none=True, read_only=True, help="Of the layer, on the second half.")
     orders = Dict(read_only=True, help="Units by name of the order, the first to go first; from the first half.")
@@ -80,7 +80,7 @@ class ClassCurvesController(LayerSession):
         orders = unit_orders(ranking, attributes)
         yield {"stage": "switching off more and more units on the other half"}
         told = giving_way(lambda share: progress(RANKED + (1 - RANKED) * share))
-        options = {"chance_sets": self.random_sets, "batch": batch, "seed": seed, "progress": told}
+        options = {"n_random_sets": self.n_random_sets, "batch": batch, "seed": seed, "progress": told}
         curve = cumulative_curve(self.network, layer, *tested, orders, **options)
         yield {"layer": layer, "curve": curve, "orders": orders, "stage": ""}
 
@@ -106,9 +106,9 @@ class ClassCurvesController(LayerSession):
         known = self._kept.get(self.layer, {})
         self._write(curve=known.get("curve"), orders=known.get("orders", {}))
 
-    @validate("random_sets")
+    @validate("n_random_sets")
     def _check_sets(self, proposal: Bunch) -> int:
-        return whole_in_range("random_sets", proposal["value"], 1, 1000)
+        return whole_in_range("n_random_sets", proposal["value"], 1, 1000)
 
     @validate("seed")
     def _check_seed(self, proposal: Bunch) -> int:

@@ -30,7 +30,7 @@ class Wish:
     units: tuple[int, ...]
     concept: str
     n: int
-    chance_sets: int
+    n_random_sets: int
     quantile: float
     seed: int
     fingerprint: str
@@ -47,7 +47,7 @@ class ContextController(LayerSession):
 
     concept = Unicode(help="Which is to appear; empty: none is chosen.")
     n = Int(12, help="Number of images; every cell of each is tried.")
-    chance_sets = Int(2, help="Number of random unit sets.")
+    n_random_sets = Int(2, help="Number of random unit sets.")
     quantile = Float(0.995, help="Every unit is set to this quantile of its activations.")
     seed = Int(5, help="Which latents; the quantiles are of the next seed.")
 
@@ -79,7 +79,7 @@ class ContextController(LayerSession):
             tuple(self.units),
             self.concept,
             self.n,
-            self.chance_sets,
+            self.n_random_sets,
             self.quantile,
             self.seed,
             self.network.fingerprint,
@@ -102,12 +102,12 @@ class ContextController(LayerSession):
         if few < wish.n:
             yield (
                 wish,
-                insertion_context(*about, z[:few], chance_sets=0, progress=lambda share: tell(0.05 + 0.1 * share)),
+                insertion_context(*about, z[:few], n_random_sets=0, progress=lambda share: tell(0.05 + 0.1 * share)),
             )
         yield (
             wish,
             insertion_context(
-                *about, z, chance_sets=wish.chance_sets, progress=lambda share: tell(0.15 + 0.85 * share)
+                *about, z, n_random_sets=wish.n_random_sets, progress=lambda share: tell(0.15 + 0.85 * share)
             ),
         )
 
@@ -116,7 +116,7 @@ class ContextController(LayerSession):
         self._known[wish] = context
         self._look()
 
-    @observe("layer", "units", "concept", "n", "chance_sets", "quantile", "seed")
+    @observe("layer", "units", "concept", "n", "n_random_sets", "quantile", "seed")
     def _look(self, change: Bunch | None = None) -> None:
         self._write(context=self._known.get(self._wish))
 
@@ -143,9 +143,9 @@ class ContextController(LayerSession):
     def _check_n(self, proposal: Bunch) -> int:
         return whole_in_range("n", proposal["value"], 2, 10_000)
 
-    @validate("chance_sets")
+    @validate("n_random_sets")
     def _check_sets(self, proposal: Bunch) -> int:
-        return whole_in_range("chance_sets", proposal["value"], 0, 1000)
+        return whole_in_range("n_random_sets", proposal["value"], 0, 1000)
 
     @validate("quantile")
     def _check_quantile(self, proposal: Bunch) -> float:

@@ -28,7 +28,7 @@ ORDERS = ("IoU", "effect", "alpha", "random")
 
 WORDS = {"IoU": "IoU", "effect": "their effect alone", "alpha": "optimised α", "random": "chance"}
 
-ALPHA = {"n_train": 100, "n_eval": 40, "chance_sets": 0}  # smaller than a script's: a person waits
+ALPHA = {"n_train": 100, "n_eval": 40, "n_random_sets": 0}  # smaller than a script's: a person waits
 
 Progress = Callable[[float], None]
 News = Iterator[dict[str, Any] | None]
@@ -42,7 +42,7 @@ class Wish:
     concept: str
     n: int
     seed: int
-    random_sets: int
+    n_random_sets: int
     fingerprint: str
 
     @property
@@ -64,7 +64,7 @@ class RemovalController(LayerSession):
     dissection = Instance(Dissection, allow_none=True, help="For the order by IoU.")
     wanted = Tuple(("IoU", "effect"), help="Orders that a run measures: IoU, effect, alpha. Random ones always.")
     n = Int(48, help="Number of images the curves are measured on.")
-    random_sets = Int(10, help="Number of random orders.")
+    n_random_sets = Int(10, help="Number of random orders.")
     n_rank = Int(24, help="Images on which each unit is switched off alone, for the order by effect.")
     n_search = Int(400, help="Images searched for places to optimise α on, for that order.")
     seed = Int(3, help="Of the latents the curves are measured on; units are ordered on later seeds.")
@@ -102,7 +102,7 @@ class RemovalController(LayerSession):
 
     @property
     def _wish(self) -> Wish:
-        return Wish(self.layer, self.concept, self.n, self.seed, self.random_sets, self.network.fingerprint)
+        return Wish(self.layer, self.concept, self.n, self.seed, self.n_random_sets, self.network.fingerprint)
 
     # The run
 
@@ -128,18 +128,18 @@ class RemovalController(LayerSession):
             found = self._curve(wish, {name: order}, 0, lambda share, span=span: span(0.5 + share / 2))
             done = found if done is None else merged(done, found)
             yield {"wish": wish, "curve": done}
-            if len(done.random) < wish.random_sets:
+            if len(done.random) < wish.n_random_sets:
                 done = yield from self._beside_random(wish, done, _part(progress, place + 1, len(todo) + 1))
         if done is None:
             raise ValueError("`wanted` must hold an order that can be had; “effect” always can.")
-        if len(done.random) < wish.random_sets:
+        if len(done.random) < wish.n_random_sets:
             done = yield from self._beside_random(wish, done, progress)
         yield {"wish": wish, "curve": done, "stage": ""}
 
     def _beside_random(self, wish: Wish, done: RemovalCurve, progress: Progress) -> News:
         yield {"stage": "removing random units"}
         name, order = next(iter(done.orders.items()))
-        done = merged(self._curve(wish, {name: order}, wish.random_sets, progress), done)
+        done = merged(self._curve(wish, {name: order}, wish.n_random_sets, progress), done)
         yield {"wish": wish, "curve": done}
         return done
 
@@ -148,7 +148,7 @@ class RemovalController(LayerSession):
     ) -> RemovalCurve:
         z = self.network.sample_z(wish.n, seed=wish.seed)
         sizes = sizes_of(self.network.layers[wish.layer].units)
-        options = {"sizes": sizes, "random_sets": chance, "progress": giving_way(progress)}
+        options = {"sizes": sizes, "n_random_sets": chance, "progress": giving_way(progress)}
         return removal_curve(self.network, wish.layer, orders, wish.concept, self.segmenter, z, **options)
 
     @property
@@ -196,7 +196,7 @@ class RemovalController(LayerSession):
 
     # What is looked at
 
-    @observe("layer", "concept", "n", "seed", "random_sets", "dissection")
+    @observe("layer", "concept", "n", "seed", "n_random_sets", "dissection")
     def _look(self, change: Bunch | None = None) -> None:
         if not hasattr(self, "_curves"):
             return  # before the first values are all there
@@ -214,7 +214,7 @@ class RemovalController(LayerSession):
     def _choose(self, change: Bunch | None = None) -> None:
         self._write(chosen=tuple(self.rankings.get(self.order, ())[: self.size]))
 
-    @observe("layer", "concept")
+    @observe("layer", "concept", "dissection")
     def _forget_failure(self, change: Bunch) -> None:
         self._write(missing={})
 
@@ -243,9 +243,9 @@ class RemovalController(LayerSession):
     def _check_count(self, proposal: Bunch) -> int:
         return whole_in_range(proposal["trait"].name, proposal["value"], 1, 10**6)
 
-    @validate("random_sets")
+    @validate("n_random_sets")
     def _check_sets(self, proposal: Bunch) -> int:
-        return whole_in_range("random_sets", proposal["value"], 1, 1000)
+        return whole_in_range("n_random_sets", proposal["value"], 1, 1000)
 
     @validate("seed")
     def _check_seed(self, proposal: Bunch) -> int:

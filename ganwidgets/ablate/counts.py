@@ -3,9 +3,10 @@
 An image is generated once up to the layer; each change to the layer's activations is finished and segmented, and the
 pixels of every concept are counted per image. Only counts are kept, whole numbers (change image concept), so memory
 does not grow with the images themselves. Intervals come from resampling images, chance levels from `random_sets`.
+The `checked_…` functions say in one sentence what does not fit.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ import torch
 from jaxtyping import Bool, Float, Integer, Num
 from torch import Tensor
 
-from ganwidgets.models import Generator, set_units, zero_units
-from ganwidgets.models.edits import resize_region
+from ganwidgets.models import Generator, Network, set_units, zero_units
+from ganwidgets.models.edits import as_numbers, resize_region
+from ganwidgets.models.latents import whole_number
 from ganwidgets.models.layers import did_you_mean
+from ganwidgets.nn.finite import Instead, first_bad_layer
 from ganwidgets.segment import Segmenter, validate_segmentation
 
 BATCH = 32  # images
@@ -83,8 +86,31 @@ def pixel_counts(
 
 
 def finish(network: Generator, state: Any, acts: Tensor) -> Float[Tensor, "batch rgb height width"]:
-    """Images for these activations; clamped here, for beyond [-1, 1] is nothing to warn of in an edited network."""
-    return network.above(state, acts, clamp=False).clamp(-1, 1)
+    """Images for these activations; clamped here, for beyond [-1, 1] is nothing to warn of in an edited network.
+
+    Raises:
+        ValueError: NaN or infinity in the images.
+    """
+    return unclamped(network, state, acts).clamp(-1, 1)
+
+
+def unclamped(network: Generator, state: Any, acts: Tensor) -> Float[Tensor, "batch rgb height width"]:
+    """Images for these activations as the network gives them.
+
+    Raises:
+        ValueError: NaN or infinity in the images; it names the layer in which they begin.
+    """
+    try:
+        return network.above(state, acts, clamp=False)
+    except ValueError as error:
+        with network.intervene(state.layer, Instead(acts.detach())):
+            where = first_bad_layer(network, state.inputs)
+        if where is None:
+            raise
+        raise ValueError(
+            f"`units` of {state.layer!r} must be changed so that the images stay finite, but the activations of "
+            f"{where!r} hold NaN or infinity; give a lower value or strength"
+        ) from error
 
 
 def off(units: Sequence[int], region: Tensor | None = None) -> Change:
@@ -99,13 +125,26 @@ def on(units: Sequence[int], value: float | Tensor, region: Tensor | None = None
     return lambda acts, others: edit.apply(acts)
 
 
-def random_sets(size: int, units: int, sets: int, seed: int) -> list[tuple[int, ...]]:
+def random_sets(size: int, units: int, n_random_sets: int, seed: int) -> list[tuple[int, ...]]:
     """Random sets of `size` of a layer's units, each unit at most once in a set; the same for the same seed.
 
     In random order, for the first of a set gets the first of several strengths.
+
+    Raises:
+        ValueError: a negative number of sets.
     """
-    random = np.random.RandomState(seed)
+    random, sets = np.random.RandomState(seed), checked_n_random_sets(n_random_sets)
     return [tuple(random.choice(units, size, replace=False).tolist()) for _ in range(sets)]
+
+
+def random_orders(size: int, units: int, n_random_sets: int, seed: int) -> list[tuple[int, ...]]:
+    """The first `size` of a layer's units in each of some random orders; the same for the same seed.
+
+    Raises:
+        ValueError: a negative number of orders.
+    """
+    random, orders = np.random.RandomState(seed), checked_n_random_sets(n_random_sets)
+    return [tuple(random.permutation(units)[:size].tolist()) for _ in range(orders)]
 
 
 def resampled(n: int, seed: int) -> Float[np.ndarray, "resample image"]:
@@ -116,9 +155,10 @@ def resampled(n: int, seed: int) -> Float[np.ndarray, "resample image"]:
 def mean_interval(
     values: Num[np.ndarray, "image *more"], weights: Float[np.ndarray, "resample image"]
 ) -> Float[np.ndarray, "*more 2"]:
-    """95 % bootstrap interval of the mean over images."""
+    """95 % bootstrap interval of the mean over images; NaN of a single image, for there is nothing to vary."""
     draws = np.tensordot(weights, values, 1)
-    return np.moveaxis(np.quantile(draws, [0.025, 0.975], axis=0), 0, -1)
+    interval = np.moveaxis(np.quantile(draws, [0.025, 0.975], axis=0), 0, -1)
+    return interval if len(values) > 1 else np.full_like(interval, np.nan)
 
 
 def ratio_interval(
@@ -152,6 +192,31 @@ def concept_number(concepts: Sequence[str], concept: str) -> int:
     return names.index(concept)
 
 
+def checked_units(network: Network, layer: str, units: Iterable[int], name: str = "units") -> tuple[int, ...]:
+    """Numbers of units of a layer, at least one.
+
+    Raises:
+        TypeError: not a list of whole numbers.
+        ValueError: no such layer or unit, one named twice, or none at all.
+    """
+    info = network.layer_info(layer)
+    edit = zero_units(units)
+    edit.check(info.shape)
+    if not edit.units:
+        raise ValueError(f"`{name}` must hold at least one of the {info.units} units of {layer!r}, got none")
+    return edit.units
+
+
+def checked_n_random_sets(n: Any, least: int = 0) -> int:
+    """How many random sets, as a whole number.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: fewer than `least`.
+    """
+    return whole_number("n_random_sets", n, least)
+
+
 def checked_latents(z: Tensor, least: int = 1) -> Tensor:
     """The latents, once there are enough of them."""
     if len(z) < least:
@@ -167,8 +232,7 @@ def checked_region(region: Any, name: str) -> Float[Tensor, "height width"] | No
     """
     if region is None:
         return None
-    region = torch.as_tensor(region)
-    region = region if region.is_floating_point() else region.float()
+    region = as_numbers(name, region, "(height, width) in [0, 1]")
     if region.ndim != 2 or not region.numel():
         raise ValueError(f"`{name}` must be (height, width), got shape {tuple(region.shape)}")
     if not ((region >= 0) & (region <= 1)).all():

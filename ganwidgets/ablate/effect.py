@@ -26,6 +26,7 @@ from ganwidgets.ablate.counts import (
     Progress,
     checked_latents,
     checked_region,
+    checked_units,
     concept_pixels,
     counted_pixels,
     finish,
@@ -37,6 +38,7 @@ from ganwidgets.ablate.counts import (
     resampled,
 )
 from ganwidgets.models import Generator, State, set_units, zero_units
+from ganwidgets.models.edits import as_numbers
 from ganwidgets.results.effects import Ablation, EffectResult
 from ganwidgets.segment import Segmenter
 
@@ -59,7 +61,7 @@ def ablation_effect(
     to: str = "zero",
     region: Any = None,
     measure: Any = None,
-    chance_sets: int = 20,
+    n_random_sets: int = 20,
     seed: int = 0,
     progress: Progress = nothing,
 ) -> EffectResult:
@@ -77,19 +79,21 @@ def ablation_effect(
             its map in another of these images, so that the activations stay ones that occur.
         region: where units are switched off, (height width) in [0, 1] of any size; None is everywhere.
         measure: where pixels are counted, likewise; a pixel counts if at least half of it lies inside.
-        chance_sets: number of random sets; each costs as much as the measurement itself.
+        n_random_sets: number of random sets; each costs as much as the measurement itself.
         seed: of the random sets, of the bootstrap, and of who gets whose activations.
         progress: called with the share that is done, 0 to 1; what it raises stops the measurement.
 
     Raises:
-        ValueError: no such layer or unit, a strength outside [0, 1], an empty region, or no latents.
+        TypeError: no numbers where numbers are needed.
+        ValueError: no such layer or unit, or no unit at all; a strength outside [0, 1], an empty region, no latents, a
+            negative number of random sets, or images that are not finite (it names the layer).
 
     Source: GAN Dissection (2019), section 3.2; mean, resampling, random sets and interval are not in it.
     """
     region, done = checked_region(region, "region"), checked_ablation(network, layer, units, strength, to)
     checked_latents(z, 2 if to == "resample" else 1)
     means = unit_means(network, layer, z, progress) if to == "mean" else None
-    sets = [done.units, *random_sets(len(done.units), network.layers[layer].units, chance_sets, seed)]
+    sets = [done.units, *random_sets(len(done.units), network.layers[layer].units, n_random_sets, seed)]
     before, after = pixel_counts(
         network,
         layer,
@@ -118,17 +122,17 @@ def checked_ablation(network: Generator, layer: str, units: Iterable[int], stren
     """What is to be done, once it is known to fit the layer.
 
     Raises:
-        ValueError: no such layer or unit, a strength outside [0, 1], or an unknown way to ablate.
+        TypeError: units or a strength that are no numbers.
+        ValueError: no such layer or unit, no unit at all, a strength outside [0, 1], or an unknown way to ablate.
     """
     if to not in TO:
         raise ValueError(f"`to` must be one of {list(TO)}, got {to!r}")
-    units, info = tuple(units), network.layer_info(layer)
+    units = checked_units(network, layer, units)
     if not isinstance(strength, int | float):
-        strength = torch.as_tensor(strength, dtype=torch.float32)
-    edit = zero_units(units, strength)
-    edit.check(info.shape)
+        strength = as_numbers("strength", strength, "a number in [0, 1], or one a unit").float()
+    zero_units(units, strength)  # checks it
     plain = float(strength) if isinstance(strength, int | float) else tuple(strength.expand(len(units)).tolist())
-    return Ablation(layer, edit.units, plain, to)
+    return Ablation(layer, units, plain, to)
 
 
 def switched_off(units: tuple[int, ...], done: Ablation, region: Tensor | None, means: Tensor | None) -> Change:
@@ -182,14 +186,16 @@ def unit_effects(
         units: which ones, a row each; None is all of the layer.
         progress: called with the share that is done, 0 to 1.
 
+    Raises:
+        ValueError: no such layer or unit, or no unit or latent at all.
+
     Source: single-unit ablation of GAN Dissection (2019), section 4.2, over whole images.
     """
-    units = None if units is None else tuple(units)
-    rows = []
+    rows, units = [], checked_units(network, layer, range(network.layer_info(layer).units) if units is None else units)
     for row in each_unit_effect(network, layer, segmenter, z, units):
         rows.append(row)
-        progress(len(rows) / (network.layers[layer].units if units is None else len(units)))
-    return np.stack(rows) if rows else np.zeros((0, len(segmenter.concepts)), np.float32)
+        progress(len(rows) / len(units))
+    return np.stack(rows)
 
 
 def each_unit_effect(

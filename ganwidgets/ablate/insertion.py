@@ -18,7 +18,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganwidgets.ablate import counts
 from ganwidgets.ablate.cells import Target, each_presence
 from ganwidgets.ablate.counts import (
     Progress,
@@ -35,6 +34,8 @@ from ganwidgets.ablate.counts import (
 )
 from ganwidgets.ablate.effect import checked_ablation, compare
 from ganwidgets.models import Generator
+from ganwidgets.models.edits import as_numbers
+from ganwidgets.nn.levels import insertion_value as insertion_value  # paint draws with it, too
 from ganwidgets.results.effects import EffectResult, chance_columns
 from ganwidgets.segment import Segmenter
 
@@ -51,7 +52,7 @@ class CausalEffect:
     Attributes:
         ablated, inserted: the two halves, each against the images as they are.
         effect: inserted minus ablated, as a share of all counted pixels.
-        interval: 95 % bootstrap interval of `effect` over images.
+        interval: 95 % bootstrap interval of `effect` over images; NaN of a single image.
         chance: `effect` of random unit sets of equal size, a row each.
     """
 
@@ -71,6 +72,11 @@ class CausalEffect:
         """Number of images."""
         return self.ablated.n
 
+    @property
+    def n_random_sets(self) -> int:
+        """Number of random sets in `chance`."""
+        return len(self.chance)
+
     def to_frame(self) -> "pd.DataFrame":
         """A row per concept; `chance_low` and `chance_high` hold the middle 90 % of the random sets."""
         import pandas as pd
@@ -86,6 +92,8 @@ class CausalEffect:
                 "effect_low": self.interval[:, 0],
                 "effect_high": self.interval[:, 1],
                 **chance_columns("chance", self.chance),
+                "n": self.n,
+                "n_random_sets": self.n_random_sets,
             }
         )
 
@@ -101,29 +109,22 @@ def insertion_effect(
     strength: float | int = 1.0,
     region: Any = None,
     measure: Any = None,
-    chance_sets: int = 20,
+    n_random_sets: int = 20,
     seed: int = 0,
     progress: Progress = nothing,
 ) -> EffectResult:
     """What each concept gains when these units are set to a value, beside random unit sets of equal size.
 
     Args:
-        network: the generator.
-        layer: of the units.
-        units: their numbers.
+        network, layer, units, segmenter, z: as in `ablation_effect`.
         value: what they are set to: a number; one number for every unit of the layer (as `insertion_value` gives),
             from which random sets take their own units'; or one for each of `units`, which random sets then share.
-        segmenter: names the pixels.
-        z: latents, one image each.
         strength: y = (1 − strength)·x + strength·value.
-        region: where units are set, (height width) in [0, 1] of any size; None is everywhere.
-        measure: where pixels are counted, likewise; a pixel counts if at least half of it lies inside.
-        chance_sets: number of random sets; each costs as much as the measurement itself.
-        seed: of the random sets and of the bootstrap.
-        progress: called with the share that is done, 0 to 1; what it raises stops the measurement.
+        region, measure: where units are set and where pixels are counted, as in `ablation_effect`.
+        n_random_sets, seed, progress: as there.
 
     Raises:
-        ValueError: no such layer or unit, values that do not fit, a strength outside [0, 1], an empty region.
+        TypeError, ValueError: as `ablation_effect`, and values that do not fit or are not finite.
 
     Source: GAN Dissection (2019), section 3.2; the random sets and the interval are ours.
     """
@@ -132,7 +133,7 @@ def insertion_effect(
     value_of = values_of(done.units, value, total)
     counted = counted_pixels(measure, network.image_shape[1:])
     checked_latents(z)
-    sets = [done.units, *random_sets(len(done.units), total, chance_sets, seed)]
+    sets = [done.units, *random_sets(len(done.units), total, n_random_sets, seed)]
     before, after = pixel_counts(
         network,
         layer,
@@ -166,22 +167,19 @@ def average_causal_effect(
     *,
     region: Any = None,
     measure: Any = None,
-    chance_sets: int = 20,
+    n_random_sets: int = 20,
     seed: int = 0,
     progress: Progress = nothing,
 ) -> CausalEffect:
     """The average causal effect: pixels with the units inserted minus pixels with them ablated, mean over images.
 
     Args:
-        network, layer, units, value, segmenter, z: as in `insertion_effect`.
+        network, layer, units, value, segmenter, z, measure, seed, progress: as in `insertion_effect`.
         region: the places P at which units are both inserted and ablated; None is everywhere.
-        measure: where pixels are counted.
-        chance_sets: number of random sets; each costs two measurements.
-        seed: of the random sets and of the bootstrap.
-        progress: called with the share that is done, 0 to 1; what it raises stops the measurement.
+        n_random_sets: number of random sets; each costs two measurements.
 
     Raises:
-        ValueError: as `insertion_effect`.
+        TypeError, ValueError: as `insertion_effect`.
 
     Source: GAN Dissection (2019), section 3.2, for a set of units. The paper's expectation over places is the
         region here; `optimise_alpha` measures single cells, as its code does.
@@ -191,7 +189,7 @@ def average_causal_effect(
     value_of = values_of(done.units, value, total)
     counted = counted_pixels(measure, network.image_shape[1:])
     checked_latents(z)
-    sets = [done.units, *random_sets(len(done.units), total, chance_sets, seed)]
+    sets = [done.units, *random_sets(len(done.units), total, n_random_sets, seed)]
     changes = [off(chosen, region) for chosen in sets] + [on(chosen, value_of(chosen), region) for chosen in sets]
     before, after = pixel_counts(network, layer, segmenter, z, changes, measure=counted, progress=progress)
     ablated, after_insertion = after.split(len(sets))
@@ -207,10 +205,17 @@ def average_causal_effect(
 
 
 def values_of(units: tuple[int, ...], value: Value, total: int) -> Callable[[tuple[int, ...]], float | Tensor]:
-    """What any set as large as `units` is set to, from the value somebody gave for `units` or for the whole layer."""
-    if isinstance(value, int | float):
-        return lambda chosen: float(value)
-    given = torch.as_tensor(value).float()
+    """What any set as large as `units` is set to, from the value somebody gave for `units` or for the whole layer.
+
+    Raises:
+        TypeError: no numbers.
+        ValueError: neither one number, nor one for each of `units` or of the layer; numbers that are not finite.
+    """
+    given = as_numbers("value", value, "a number, one a unit, or one for every unit of the layer").float()
+    if not given.isfinite().all():
+        raise ValueError("`value` must be finite, got NaN or infinity")
+    if given.ndim == 0:
+        return lambda chosen: float(given)
     if given.ndim == 1 and len(given) == total == len(units) and units != tuple(range(total)):
         raise ValueError(
             f"`value` has {total} numbers and `units` are all {total} of the layer in another order, so it cannot be "
@@ -224,47 +229,6 @@ def values_of(units: tuple[int, ...], value: Value, total: int) -> Callable[[tup
             f"of the layer), got {len(given)}"
         )
     return lambda chosen: given
-
-
-@torch.no_grad()
-def insertion_value(
-    network: Generator,
-    layer: str,
-    z: Float[Tensor, "batch *latent"],
-    *,
-    quantile: float = 0.995,
-    progress: Progress = nothing,
-) -> Float[Tensor, " unit"]:
-    """A high quantile of every unit of a layer, over all places in these images: a value at which it is clearly on.
-
-    It is exact: position quantile·N − 1/2 among the N sorted values (Hazen's definition, as in dissection). Only the
-    values beyond it are kept on the way, (1 − quantile)·N of them.
-
-    Args:
-        network: the generator.
-        layer: of the units.
-        z: latents; a few hundred suffice.
-        quantile: 0.995 is what the door insertion of Bau et al. (PNAS 2020) uses; GANPaint draws with 0.99.
-        progress: called with the share that is done, 0 to 1.
-
-    Raises:
-        ValueError: no such layer, no latents, or a quantile outside (0, 1).
-    """
-    if not 0 < quantile < 1:
-        raise ValueError(f"`quantile` must lie between 0 and 1, got {quantile}")
-    info = network.layer_info(layer)
-    checked_latents(z)
-    sign = 1 if quantile >= 0.5 else -1  # of a low quantile, the lowest values are kept
-    total = len(z) * int(np.prod(info.resolution))
-    place = min(max((1 - quantile if sign > 0 else quantile) * total - 0.5, 0.0), total - 1.0)
-    keep, tail = min(int(place) + 2, total), torch.empty(info.units, 0)
-    for start in range(0, len(z), counts.BATCH):
-        acts = network.acts(z[start : start + counts.BATCH], layer).float().cpu()
-        values = sign * acts.transpose(0, 1).flatten(1)  # (unit, image and place)
-        tail = torch.cat([tail, values], 1).topk(min(keep, tail.shape[1] + values.shape[1]), 1).values
-        progress(min(start + counts.BATCH, len(z)) / len(z))
-    near, share = int(place), place - int(place)
-    return sign * torch.lerp(tail[:, near], tail[:, min(near + 1, keep - 1)], share)
 
 
 def mean_where_present(

@@ -13,11 +13,11 @@ from torch import Tensor
 from ganwidgets.ablate.class_passes import BATCH
 from ganwidgets.ablate.class_result import ClassAblation
 from ganwidgets.ablate.classes import class_ablation_steps
-from ganwidgets.ablate.counts import random_sets
+from ganwidgets.ablate.counts import checked_n_random_sets, checked_units, random_sets
 from ganwidgets.models.classifiers import Classifier
 from ganwidgets.models.edits import zero_units
 
-CHANCE_SETS = 5
+N_RANDOM_SETS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def joint_drop_steps(
     labels: object,
     units: Sequence[int],
     *,
-    chance_sets: int = CHANCE_SETS,
+    n_random_sets: int = N_RANDOM_SETS,
     batch: int = BATCH,
     seed: int = 0,
 ) -> Iterator[JointDrop | None]:
@@ -101,13 +101,17 @@ def joint_drop_steps(
         images: in [-1, 1], or uint8.
         labels: as in `class_ablation`.
         units: that are off together.
-        chance_sets: number of random sets of as many units, at least 1.
+        n_random_sets: number of random sets of as many units, at least 1.
         batch: images at once.
         seed: of the random sets.
+
+    Raises:
+        TypeError, ValueError: no such layer or unit, no unit at all, no random set, or data that do not fit.
     """
-    chance = random_sets(len(units), classifier.layer_info(layer).units, chance_sets, seed)
+    units, n_random_sets = checked_units(classifier, layer, units), checked_n_random_sets(n_random_sets, 1)
+    chance = random_sets(len(units), classifier.layer_info(layer).units, n_random_sets, seed)
     edits = [zero_units(units), *map(zero_units, chance)]
-    against = f"mean of {chance_sets} random set{'s' if chance_sets > 1 else ''} of {len(units)}"
+    against = f"mean of {n_random_sets} random set{'s' if n_random_sets > 1 else ''} of {len(units)}"
     rows = tuple(range(len(edits)))
     for step in class_ablation_steps(classifier, layer, images, labels, edits, rows, batch=batch):
         yield None if step is None else JointDrop(tuple(units), step, against)

@@ -14,8 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ganwidgets.ablate.cells import Target, edit_cells, presence, read_cells
-from ganwidgets.ablate.counts import Progress, finish, nothing
+from ganwidgets.ablate.counts import Progress, finish, nothing, unclamped
 from ganwidgets.ablate.places import Places, find_candidates, find_present
+from ganwidgets.models.edits import as_numbers
 from ganwidgets.segment import Segmenter
 
 AT_ONCE = 10  # pairs in one forward and backward pass
@@ -52,14 +53,12 @@ def find_pairs(
     """Pairs to learn from and pairs held out: the first and the last of both; fewer, in proportion, if some lack.
 
     Raises:
-        ValueError: too few images show the concept or have room for it, or `value` is not one number a unit.
+        ValueError: too few images show the concept or gain it, or `value` is not one finite number a unit.
     """
     z, others = (target.network.sample_z(n_search, seed=s) for s in (seed, seed + 1))
     asked = n_train + n_eval
     present, mean = find_present(target, z, asked, lambda done: progress(done / 6))
-    value = mean if value is None else torch.as_tensor(value).float().cpu()
-    if value.shape != mean.shape:
-        raise ValueError(f"`value` must hold {len(mean)} numbers, one for each unit, got shape {tuple(value.shape)}")
+    value = mean if value is None else checked_value(value, len(mean))
     popularity = torch.bincount(present.cell[:n_train], minlength=target.size[0] * target.size[1])
     candidates = find_candidates(
         target, others, value, popularity, asked, progress=lambda done: progress((1 + 5 * done) / 6)
@@ -67,8 +66,8 @@ def find_pairs(
     count = min(len(present), len(candidates))
     if count < 2:
         raise ValueError(
-            f"`n_search` must be larger: {len(present)} images show {target.concept!r} and {len(candidates)} have "
-            "room for it, and at least 2 of each are needed"
+            f"`n_search` must be larger: {len(present)} images show {target.concept!r}, in {len(candidates)} others "
+            "setting all units to `value` made some of it appear, and at least 2 of each are needed"
         )
     if count < asked:
         n_eval = max(1, count * n_eval // asked)
@@ -78,6 +77,21 @@ def find_pairs(
         Pairs(target, present[first], candidates[first], value),
         Pairs(target, present[last], candidates[last], value),
     )
+
+
+def checked_value(value: Any, units: int) -> Float[Tensor, " unit"]:
+    """What every unit is set to.
+
+    Raises:
+        TypeError: no numbers.
+        ValueError: not one finite number a unit.
+    """
+    given = as_numbers("value", value, "one number for each unit").detach().float().cpu()
+    if given.shape != (units,):
+        raise ValueError(f"`value` must hold {units} numbers, one for each unit, got shape {tuple(given.shape)}")
+    if not given.isfinite().all():
+        raise ValueError("`value` must be finite, got NaN or infinity")
+    return given
 
 
 def pair_scores(
@@ -107,7 +121,7 @@ def _score(pairs: Pairs, places: Places, alpha: Tensor, value: Tensor | None, re
     if hard:
         there = presence(finish(network, state, acts), target)
     else:
-        there = scores(target.segmenter, network.above(state, acts, clamp=False))[:, target.number]
+        there = scores(target.segmenter, unclamped(network, state, acts))[:, target.number]
     return read_cells(there, read.to(there.device), target.size)
 
 

@@ -29,7 +29,7 @@ from ganwidgets.dissect.panel_views import run_state
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models.checkpoints import load
 from ganwidgets.paint.panel_views import coarse_layer, units_of, units_text
-from ganwidgets.panels import ComposedPanel, callable_module, segmenter_for
+from ganwidgets.panels import ComposedPanel, bundled_dissection, callable_module, segmenter_for
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.ui.component import plural
 from ganwidgets.wiring import Wire, join, show
@@ -53,7 +53,8 @@ def panel(
 
     Args:
         network: a generator, or what `ganwidgets.load` makes one of.
-        dissection: which units mean what, to order them by. None makes a quick one in the background.
+        dissection: which units mean what, to order them by. None takes the one that comes with the bundled generator,
+            and makes a quick one of others in the background.
         segmenter: names the pixels: an object, or a name `segment.load` knows. None takes the bundled one for the
             bundled generators, and leaves others without: then there are pictures, but nothing is counted.
         layer: to start with; None takes the dissection's first, or the last one of at most 8 × 8 cells.
@@ -99,8 +100,10 @@ class Panel(ComposedPanel):
         self.segmenter = segmenter = segmenter_for(network, segmenter)
         self._runs = options["run"] and segmenter is not None
         self.dissecting = d = DissectController(network, segmenter, n=options["n"])
-        if dissection is not None:
-            d.adopt(dissection)
+        if (known := dissection or bundled_dissection(network, segmenter)) is not None:
+            d.adopt(known)
+        if dissection is None:
+            d.n = options["n"]  # of layers that are not known, or dissected again
         if layer := options["layer"] or (None if dissection is not None else coarse_layer(network)):
             d.layer = layer
         data, features = bundled_data(network) if options["real"] is None else (options["real"], None)
@@ -119,11 +122,11 @@ class Panel(ComposedPanel):
             *self._wire_places(),
             *self._wire_artifacts(),
         ]
+        if self._runs and d.result is None:
+            d.run()  # first, as curves wait for it
         if options["concept"] is not None:
             self.removing.concept = options["concept"]
         self._dissected()
-        if self._runs and d.result is None:
-            d.run()
 
     # The wires
 
@@ -167,7 +170,7 @@ class Panel(ComposedPanel):
         yield join(
             r, "size", self.curve_view, "chosen", to_view=float, to_python=lambda x: r.size if x is None else int(x)
         )
-        for name in ("n", "random_sets"):
+        for name in ("n", "n_random_sets"):
             yield join(r, name, self.curve_settings, "values", key=name)
         yield join(
             r, "wanted", self.curve_settings, "values", key="alpha", to_view=lambda wanted: "alpha" in wanted,
@@ -190,7 +193,7 @@ class Panel(ComposedPanel):
 
     def _wire_places(self) -> Iterator[Wire]:
         c, count = self.inserting, self.segmenter is not None
-        for name in ("n", "chance_sets"):
+        for name in ("n", "n_random_sets"):
             yield join(c, name, self.place_settings, "values", key=name)
         yield Wire((c, self._fill, "context"))
         yield show(self.table, "selected_rows", self.table, "title", lambda rows: views.answer(c.context, rows))
@@ -214,8 +217,9 @@ class Panel(ComposedPanel):
         )
         yield join(f, "units", self.suspects, "selected", to_view=self._places, to_python=self._numbers)
         yield show(f, "listed", self.suspects, "selected", lambda listed: self._places(f.units))
-        self.verdicts.on_request("press", lambda name: getattr(f, name)())
+        self.verdicts.on_request("press", self._decided)
         yield from _progress(f, self.find_bar)
+        yield show(f, "found", self.find_bar, "note", views.find_note)
         _answer(self.find_bar, f.find, f.find, f.cancel)
         yield show(f, "confirmed", m, "units")
         yield from _pictures(m, self.mended)
@@ -297,6 +301,14 @@ class Panel(ComposedPanel):
             self.table.selected_columns = self.table.columns[:1]  # the concept itself
             self.table.selected_rows = stood or views.common_place(change.new)
             self.table.title = views.answer(change.new, self.table.selected_rows)
+
+    def _decided(self, name: str) -> None:
+        """A verdict on the selected units; they are let go, so that the next verdict is not on them, too."""
+        f = self.searching
+        if not f.units:
+            raise ValueError("Select pictures first, then say what they are.")
+        getattr(f, name)()
+        f.units = ()
 
     def _places(self, units: tuple[int, ...]) -> list[int]:
         return [place for place, unit in enumerate(self.searching.listed) if unit in units]

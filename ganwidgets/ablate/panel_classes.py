@@ -108,8 +108,8 @@ class ClassesPanel(ComposedPanel):
         )
         self.compare = ui.Controls(fields=[charts.AGAINST])
         self.plots = {
-            name: ui.Scatter(title=word.partition(" [")[0], x_label=word, y_percent=True)
-            for name, word in charts.ATTRIBUTE_WORDS.items()
+            name: ui.Scatter(title=title, x_label=word, y_percent=True)
+            for name, (title, word) in charts.ATTRIBUTE_WORDS.items()
         }
         self.order = ui.Controls()
         self.curve_bar = ui.RunBar(resumable=False)

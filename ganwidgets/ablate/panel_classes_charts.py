@@ -21,11 +21,12 @@ DROP_WORDS = {"max_class_drop_corrected": "highest class drop", "overall_drop": 
 """Drops that attributes are compared with."""
 
 ATTRIBUTE_WORDS = {
-    "class_selectivity": "Class selectivity",
-    "l1_norm": "L1 norm",
-    "class_correlation": "Class correlation",
-    "mutual_information": "Mutual information [bit]",
+    "class_selectivity": ("Selectivity", "Class selectivity"),
+    "l1_norm": ("L1 norm", "L1 norm"),
+    "class_correlation": ("Correlation", "Class correlation"),
+    "mutual_information": ("Information", "Mutual information [bit]"),
 }
+"""Title of a plot, short enough for one line so that plots stay level, and name of its x axis."""
 
 AGAINST = {
     "name": "against",
@@ -129,7 +130,7 @@ def correlation_note(name: str, correlations: pd.DataFrame | None, ablation: Cla
         f"{kind.title()} {row[kind]:.2f} ({row[f'{kind}_low']:.2f} to {row[f'{kind}_high']:.2f})"
         for kind in ("spearman", "pearson")
     ]
-    return f"{', '.join(said)}, {row['n']} units".replace("-", "−")
+    return f"{', '.join(said)}, {row['n_units']} units".replace("-", "−")
 
 
 def no_points(name: str, attributes: pd.DataFrame | None) -> str:

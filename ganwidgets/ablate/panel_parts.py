@@ -74,7 +74,7 @@ def _artifacts(panel: Any) -> ui.layout.Box:
     panel.closer = ui.Curve(
         log_x=True,
         x_label="confirmed units switched off",
-        y_label="Fréchet distance to the data: how much closer",
+        y_label="closer to the data [Fréchet distance]",
     )
     panel.mended = ui.ImageGrid(show="after", message="Drawing the pictures…")
     return ui.row(

@@ -27,12 +27,12 @@ STRENGTH = {"name": "strength", "kind": "slider", "label": "Strength", "min": 0,
 SEED = {"name": "seed", "kind": "int", "label": "Seed of the pictures", "min": 0, "max": 2**32 - 1}
 CURVE_SETTINGS = (
     {"name": "n", "kind": "int", "label": "Images", "min": 1, "max": 10**6, "step": 50},
-    {"name": "random_sets", "kind": "int", "label": "Random orders", "min": 1, "max": 1000, "step": 5},
+    {"name": "n_random_sets", "kind": "int", "label": "Random orders", "min": 1, "max": 1000, "step": 5},
     {"name": "alpha", "kind": "toggle", "label": "Optimise α, too (slow)"},
 )
 CONTEXT_SETTINGS = (
     {"name": "n", "kind": "int", "label": "Images", "min": 2, "max": 10_000, "step": 4},
-    {"name": "chance_sets", "kind": "int", "label": "Random sets", "min": 0, "max": 1000},
+    {"name": "n_random_sets", "kind": "int", "label": "Random sets", "min": 0, "max": 1000},
 )
 FIND_SETTINGS = (
     {
@@ -171,7 +171,7 @@ def context_table(context: InsertionContext | None) -> dict[str, Any]:
     blank = np.full((len(met), len(others)), np.nan)
     low, high = (np.column_stack([context.interval[met, end], blank]) for end in (0, 1))
     return {
-        "rows": [context.below[row] for row in met],
+        "rows": [context.stood[row] for row in met],
         "columns": [context.concepts[column] for column in columns],
         "values": _known(context.gains[met][:, columns]),
         "low": _known(low),
@@ -193,12 +193,12 @@ def _known(values: np.ndarray) -> list[list[float | None]]:
 
 def common_place(context: InsertionContext | None) -> list[str]:
     """What stood in most cells: the place people try first."""
-    return [] if context is None else [context.below[int(np.argmax(context.cells))]]
+    return [] if context is None else [context.stood[int(np.argmax(context.cells))]]
 
 
 def answer(context: InsertionContext | None, chosen: Sequence[str]) -> str:
     """The title of the table: why nothing happened at such a place."""
-    if context is None or not chosen or chosen[-1] not in context.below:
+    if context is None or not chosen or chosen[-1] not in context.stood:
         return TITLE_CONTEXT
     return context.answer(chosen[-1])
 
@@ -269,6 +269,11 @@ def captions(
     return [f"{marks.get(unit, '')}{unit} · {getattr(found, by)[unit]:.2f}" for unit in listed]
 
 
+def find_note(found: ArtifactUnits | None) -> str:
+    """What the run bar of the search remarks."""
+    return "" if found is None else f"{plural(len(found.strangeness), 'unit')} ranked by {found.n} pictures"
+
+
 def suspects_message(has_data: bool, status: str) -> str:
     """What to say where suspects would be."""
     if not has_data:
@@ -301,12 +306,12 @@ def closer_words(removal: RemovalEffect | None, confirmed: Sequence[int], status
         )
     if not confirmed:
         return "Does removal help?", "Confirm units by eye: select pictures at the left, then “Artifact”."
-    told = "Measuring…" if status == "running" else "Press “Switch the confirmed units off” to measure it."
+    told = "Measuring…" if status == "running" else "Press “Measure without them”."
     return "Does removal help?", told
 
 
 def judge_fields(status: str) -> list[dict[str, str]]:
     """The button that measures a removal, or stops what runs."""
-    label = "Stop" if status == "running" else "Switch the confirmed units off and measure"
-    hint = "On other latents, other pictures of the data and other features than the units were found with."
+    label = "Stop" if status == "running" else "Measure without them"
+    hint = "The confirmed units off: other latents, pictures of the data and features than they were found with."
     return [{"name": "measure", "kind": "button", "label": label, "hint": hint}]

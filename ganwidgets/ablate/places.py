@@ -1,13 +1,14 @@
 """Where a concept is, and where it could be: the two sets of images from which α is learnt.
 
 `find_present` looks for the images and cells that show most of a concept, `find_candidates` for those without it where
-setting every unit to the insertion value makes most of it appear.
+setting every unit to the insertion value makes most of it appear; where it makes none appear, it could not be.
 
 Source: `compute_present_locations` and `compute_candidate_locations` of CSAILVision/gandissect,
 netdissect/aceoptimize.py: the same search, with three differences. Of equally good images the earlier is taken (their
-sort is not stable). No image is taken for want of better: none without the concept among the present ones, no cell that
-shows the concept, or was not tried, among the candidates. And a gain is against the image as it is: their search leaves
-the last edit of a batch standing, so that from the second batch on it compares with an edited image.
+sort is not stable). No image is taken for want of better: none without the concept among the present ones, and among
+the candidates no cell that shows the concept, was not tried, or gained nothing. And a gain is against the image as it
+is: their search leaves the last edit of a batch standing, so that from the second batch on it compares with an edited
+image.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ class Places:
         z: latents.
         cell: number of the cell, row by row.
         index: number of the image in the sample that was searched.
-        score: share of the cell that shows the concept; of candidates, pixels gained when every unit is set there.
+        score: share of the cell that shows the concept; of candidates, pixels gained when every unit is set there,
+            more than 0.
     """
 
     z: Float[Tensor, "image *latent"]
@@ -85,7 +87,8 @@ def find_candidates(
 ) -> Places:
     """The up to n images and cells without the concept that gain most of it when all units are set to `value` there.
 
-    In every ten images the same five cells are tried, drawn by how often the concept was found in each.
+    A cell in which nothing is gained, or something lost, is none: the concept could not be there. In every ten images
+    the same five cells are tried, drawn by how often the concept was found in each.
 
     Args:
         target: which concept, in which layer.
@@ -115,7 +118,7 @@ def find_candidates(
         cells.append(cell.cpu())
         scores.append(score.cpu())
         progress(min(start + TRIED_AT_ONCE, len(z)) / len(z))
-    return _best(z, torch.cat(cells), torch.cat(scores), n, above=-torch.inf)
+    return _best(z, torch.cat(cells), torch.cat(scores), n, above=0.0)
 
 
 def _best(z: Tensor, cell: Tensor, score: Tensor, n: int, above: float) -> Places:

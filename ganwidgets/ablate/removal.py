@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from ganwidgets.models.layers import did_you_mean
+from ganwidgets.results.effects import chance_columns
 from ganwidgets.results.plot import COLORS, BarGraph
 
 if TYPE_CHECKING:
@@ -60,19 +62,28 @@ class RemovalCurve:
         return self.random_share[:, :, self._number]
 
     @property
+    def n_random_sets(self) -> int:
+        """Number of random orders."""
+        return len(self.random_share)
+
+    @property
     def _number(self) -> int:
         return self.concepts.index(self.concept)
 
     def size_for(self, order: str, share: float | int) -> int | None:
-        """The smallest of `sizes` whose units remove at least this share of the concept; None if none does."""
-        enough = [size for size, removed in zip(self.sizes, self.removed[order], strict=True) if removed >= share]
+        """The smallest of `sizes` whose units remove at least this share of the concept; None if none does.
+
+        Raises:
+            ValueError: no such order.
+        """
+        removed = self.share[self._checked(order)][:, self._number]
+        enough = [size for size, gone in zip(self.sizes, removed, strict=True) if gone >= share]
         return enough[0] if enough else None
 
     def to_frame(self) -> "pd.DataFrame":
         """A row per order and size; `random_low` and `random_high` hold the middle 90 % of the random orders."""
         import pandas as pd
 
-        low, high = np.quantile(self.random, [0.05, 0.95], axis=0) if len(self.random) else [np.nan, np.nan]
         parts = [
             pd.DataFrame(
                 {
@@ -81,10 +92,9 @@ class RemovalCurve:
                     "removed": removed,
                     "removed_low": self.interval[name][:, 0],
                     "removed_high": self.interval[name][:, 1],
-                    "random": self.random.mean(0) if len(self.random) else np.nan,
-                    "random_low": low,
-                    "random_high": high,
+                    **chance_columns("random", self.random),
                     "n": self.n,
+                    "n_random_sets": self.n_random_sets,
                 }
             )
             for name, removed in self.removed.items()
@@ -92,9 +102,14 @@ class RemovalCurve:
         return pd.concat(parts, ignore_index=True)
 
     def side_effects(self, order: str) -> "pd.DataFrame":
-        """A row per size and concept: the share of every concept that goes with these units."""
+        """A row per size and concept: the share of every concept that goes with these units.
+
+        Raises:
+            ValueError: no such order.
+        """
         import pandas as pd
 
+        order = self._checked(order)
         sizes, names = np.meshgrid(np.arange(len(self.sizes)), np.arange(len(self.concepts)), indexing="ij")
         low, high = np.moveaxis(self.share_interval[order], 2, 0)
         return pd.DataFrame(
@@ -104,8 +119,15 @@ class RemovalCurve:
                 "removed": self.share[order].ravel(),
                 "removed_low": low.ravel(),
                 "removed_high": high.ravel(),
+                "n": self.n,
             }
         )
+
+    def _checked(self, order: str) -> str:
+        if order not in self.orders:
+            near = did_you_mean(str(order), self.orders)
+            raise ValueError(f"`order` must be one of {list(self.orders)}, got {order!r}.{near}")
+        return order
 
     def plot(self) -> BarGraph:
         """The curves with their intervals, and the middle 90 % of random orders as a band."""

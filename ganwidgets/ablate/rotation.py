@@ -19,11 +19,12 @@ from jaxtyping import Float, Num
 from scipy.linalg import schur
 from torch import Tensor, as_tensor, float32
 
-from ganwidgets.ablate.class_passes import BATCH
+from ganwidgets.ablate.class_passes import BATCH, checked_data
 from ganwidgets.ablate.class_result import ClassAblation
 from ganwidgets.ablate.classes import class_ablation_steps, compare_networks
 from ganwidgets.models.classifiers import Classifier
 from ganwidgets.models.edits import Edit
+from ganwidgets.models.latents import whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +107,13 @@ def rotation_comparison(
         `compare_networks` with a row per `alpha`; intervals are over axes.
 
     Raises:
-        ValueError: no such layer, no α, or labels that do not fit.
+        TypeError, ValueError: no such layer, no α, no axis, or data that do not fit.
     """
     units, alphas = classifier.layer_info(layer).units, tuple(alphas)
+    labels = checked_data(classifier, images, labels, batch)
     if not alphas:
         raise ValueError("`alphas` must hold at least one share of the rotation, got none")
+    axes = units if axes is None else whole_number("axes", axes, 1)
     rotation = random_rotation(units, seed)
     chosen = np.random.RandomState(seed).permutation(units)[:axes]
     found: dict[str, ClassAblation] = {}

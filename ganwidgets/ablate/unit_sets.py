@@ -21,16 +21,18 @@ from ganwidgets.ablate.counts import (
     Progress,
     checked_latents,
     checked_region,
+    checked_units,
     concept_number,
     counted_pixels,
     nothing,
     off,
     pixel_counts,
+    random_orders,
     ratio_interval,
     resampled,
 )
 from ganwidgets.ablate.removal import RemovalCurve
-from ganwidgets.models import Generator, zero_units
+from ganwidgets.models import Generator
 from ganwidgets.results import Dissection
 from ganwidgets.segment import Segmenter
 
@@ -85,7 +87,7 @@ def removal_curve(
     z: Float[Tensor, "batch *latent"],
     *,
     sizes: Sequence[int] | None = None,
-    random_sets: int = 20,
+    n_random_sets: int = 20,
     at: str = "image",
     region: Any = None,
     measure: Any = None,
@@ -102,24 +104,27 @@ def removal_curve(
         segmenter: names the pixels.
         z: latents, one image each.
         sizes: numbers of units; None is 0, 1, 2, 4, … as far as the orders reach.
-        random_sets: number of random orders.
-        at: "image" or "cell", see the module's text; a cell costs as much as an image, and region and measure are
-            not used.
-        region: where units are switched off; None is everywhere.
-        measure: where pixels are counted; None is everywhere.
+        n_random_sets: number of random orders.
+        at: "image" or "cell", see the module's text; a cell costs as much as an image.
+        region: where units are switched off; None is everywhere. Not with `at="cell"`, where the cell is the place.
+        measure: where pixels are counted, likewise.
         seed: of the random orders and the bootstrap.
         progress: called with the share that is done, 0 to 1; what it raises stops the work.
 
     Raises:
-        ValueError: no such layer, unit or concept, a size beyond an order, or no image contains the concept.
+        TypeError: sizes or numbers of units that are no whole numbers.
+        ValueError: no such layer, unit or concept, an order without units, a size beyond an order, a region with
+            `at="cell"`, a negative number of random sets, or no image contains the concept.
     """
     if at not in AT:
         raise ValueError(f"`at` must be one of {list(AT)}, got {at!r}")
+    for name, place in (("region", region), ("measure", measure)):
+        if at == "cell" and place is not None:
+            raise ValueError(f'`{name}` must be left out with at="cell", where the cell itself is the place')
     number, units = concept_number(segmenter.concepts, concept), network.layer_info(layer).units
     orders = _checked_orders(network, layer, orders)
     sizes = _checked_sizes(sizes, min(map(len, orders.values())))
-    random, checked = np.random.RandomState(seed), checked_latents(z)
-    chance = [tuple(random.permutation(units)[: max(sizes)].tolist()) for _ in range(random_sets)]
+    checked, chance = checked_latents(z), random_orders(max(sizes), units, n_random_sets, seed)
     sets = [order[:size] for order in [*orders.values(), *chance] for size in sizes]
     if at == "cell":
         before, after = cell_counts(Target(network, layer, concept, segmenter), checked, sets, progress)
@@ -163,16 +168,16 @@ def _shares(first: np.ndarray, left: Tensor) -> np.ndarray:
 def _checked_orders(network: Generator, layer: str, orders: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
     if not orders:
         raise ValueError('`orders` must hold at least one order, such as {"IoU": rank_by_iou(dissection, "tree")}')
-    edits = {name: zero_units(units) for name, units in orders.items()}
-    for edit in edits.values():
-        edit.check(network.layers[layer].shape)
-    return {name: edit.units for name, edit in edits.items()}
+    return {name: checked_units(network, layer, units, f"orders[{name!r}]") for name, units in orders.items()}
 
 
 def _checked_sizes(sizes: Sequence[int] | None, most: int) -> tuple[int, ...]:
     if sizes is None:
         return (0, *(2**k for k in range(most.bit_length())))
-    sizes = tuple(sorted({index(size) for size in sizes}))
+    try:
+        sizes = tuple(sorted({index(size) for size in sizes}))
+    except TypeError:
+        raise TypeError(f"`sizes` must be a list of whole numbers, got {sizes!r}") from None
     if not sizes or min(sizes) < 0 or max(sizes) > most:
         raise ValueError(f"`sizes` must lie in 0 to {most}, the length of the shortest order, got {list(sizes)}")
     return sizes

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ganwidgets.dissect.iou import intersection_over_union
 from ganwidgets.dissect.options import Options
+from ganwidgets.nn.histograms import Edges, JointHistogram
 from ganwidgets.nn.images import pixels_above, resize_matrix
-from ganwidgets.nn.stats import Edges, JointHistogram
 
 CALIBRATION = 64
 """Images that set bins and provisional thresholds."""

@@ -21,8 +21,9 @@ from ganwidgets.dissect.calibrate import MOST_PIXELS, Calibration
 from ganwidgets.dissect.chance import Deranged, lattice
 from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import joined, part_of
+from ganwidgets.nn.histograms import JointHistogram
 from ganwidgets.nn.images import flat_nonzero, pixels_above
-from ganwidgets.nn.stats import Counts, JointHistogram, State
+from ganwidgets.nn.stats import Counts, State
 
 
 def draws_that_fit(units: int, n_concepts: int, wanted: int) -> int:

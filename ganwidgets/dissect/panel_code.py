@@ -2,7 +2,7 @@
 
 from dataclasses import MISSING, fields
 
-from ganwidgets.ablate.controller import CHANCE_SETS, Shown
+from ganwidgets.ablate.controller import N_RANDOM_SETS, Shown
 from ganwidgets.dissect.options import Options
 from ganwidgets.results.dissection import Dissection
 
@@ -55,7 +55,7 @@ def _ablation(shown: Shown, counts: bool) -> list[str]:
         lines += [f"with G.intervene({layer}, gw.zero_units({units}{how})):", "    after = G.images(z)"]
         if counts:
             lines += [
-                f"effect = gw.ablate.ablation_effect(G, {layer}, {units}, S, z{how}, chance_sets={CHANCE_SETS})",
+                f"effect = gw.ablate.ablation_effect(G, {layer}, {units}, S, z{how}, n_random_sets={N_RANDOM_SETS})",
                 "effect.to_frame()",
             ]
     return lines

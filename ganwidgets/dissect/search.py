@@ -15,7 +15,7 @@ from jaxtyping import Float, Integer, Num
 from torch import Tensor
 
 from ganwidgets.dissect.iou import information_quality_ratio
-from ganwidgets.nn.stats import JointHistogram
+from ganwidgets.nn.histograms import JointHistogram
 
 FRACTIONS = np.logspace(-3, 0, 100)
 LEAST_AREA = 1e-3

@@ -12,8 +12,9 @@ from ganwidgets.dissect.exact import exact_sample
 from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import joined, part_of
 from ganwidgets.dissect.search import Search, best_levels, histogram_levels
+from ganwidgets.nn.histograms import Edges, JointHistogram
 from ganwidgets.nn.images import upsample
-from ganwidgets.nn.stats import Edges, JointHistogram, State
+from ganwidgets.nn.stats import State
 
 BINS = 1024
 _AT_ONCE = 2**17  # pixels of so many units and images are binned together that they stay in the processor's cache

@@ -8,9 +8,11 @@ layer", because there the effect of a unit has a closed form.
 
 import hashlib
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -42,7 +44,8 @@ class Classifier(Network):
         outputs: "logits" or "probabilities", whichever the module gives.
 
     Attributes:
-        classes: names; two classes may share one, a number tells them apart.
+        classes: names, no two alike: of names that were given more than once, each carries its number, as in
+            "crane (134)" and "crane (517)" of ImageNet.
 
     Raises:
         ValueError: the module does not turn such images into scores of these classes.
@@ -51,7 +54,7 @@ class Classifier(Network):
     def __init__(
         self,
         module: nn.Module,
-        image_shape: Sequence[int],
+        image_shape: Sequence[SupportsIndex],
         classes: Sequence[str] | None = None,
         name: str | None = None,
         outputs: str = "logits",
@@ -207,17 +210,16 @@ class TorchClassifier(Classifier):
         self,
         module: nn.Module,
         *,
-        image_shape: Sequence[int] | int,
+        image_shape: Sequence[SupportsIndex] | SupportsIndex,
         classes: Sequence[str] | None = None,
         name: str | None = None,
         outputs: str = "logits",
         normalise: str | tuple | None = None,
     ) -> None:
-        shape = (3, image_shape, image_shape) if isinstance(image_shape, int) else image_shape
-        module = unwrap(module)
-        self.normalise = _checked_normalisation(normalise, _checked_shape(shape)[0])
+        shape, module = _checked_shape(_square(image_shape)), unwrap(module)
+        self.normalise = _checked_normalisation(normalise, shape[0])
         names = _names_of(module) if classes is None else classes
-        chain = as_chain(module, _example(_checked_shape(shape)))
+        chain = as_chain(module, _example(shape))
         super().__init__(chain, shape, names, name or type(module).__name__, outputs)
 
     @property
@@ -237,11 +239,23 @@ def _example(shape: tuple[int, int, int]) -> Tensor:
     return torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    shape = tuple(shape)
-    if len(shape) != 3 or not all(isinstance(size, int) and size > 0 for size in shape) or shape[0] not in (1, 3, 4):
-        raise ValueError(f"`image_shape` must be (1, 3 or 4 channels, height, width), got {shape}")
+def _checked_shape(given: Sequence[SupportsIndex]) -> tuple[int, int, int]:
+    try:
+        shape = tuple(map(index, given))
+    except TypeError:
+        shape = ()
+    if len(shape) != 3 or min(shape) < 1 or shape[0] not in (1, 3, 4):
+        raise ValueError(f"`image_shape` must be (1, 3 or 4 channels, height, width), got {given!r}")
     return shape
+
+
+def _square(given: Sequence[SupportsIndex] | SupportsIndex) -> Sequence[SupportsIndex]:
+    """The shape of a square RGB image, if one number was given for its side."""
+    try:
+        side = index(given)
+    except TypeError:
+        return given
+    return 3, side, side
 
 
 def _checked_classes(classes: Sequence[str] | None, n: int) -> tuple[str, ...]:
@@ -251,7 +265,15 @@ def _checked_classes(classes: Sequence[str] | None, n: int) -> tuple[str, ...]:
         raise TypeError(f"`classes` must be a list of names, got {classes!r}")
     if len(classes) != n:
         raise ValueError(f"`classes` must name the {n} classes of this network, got {len(classes)} names")
-    return tuple(classes)
+    return _told_apart(classes)
+
+
+def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of which no two are alike: each of those that are gets its number behind it."""
+    while len(set(names)) < len(names):
+        times = Counter(names)
+        names = [f"{name} ({number})" if times[name] > 1 else name for number, name in enumerate(names)]
+    return tuple(names)
 
 
 def _checked_normalisation(given: str | tuple | None, channels: int) -> tuple[tuple[float, ...], ...] | None:

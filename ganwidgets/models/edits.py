@@ -159,6 +159,19 @@ def _overlap(old: int, new: int) -> Tensor:
     return (upper - lower).clamp(min=0) * (new / old)
 
 
+def as_numbers(name: str, given: object, wanted: str) -> Tensor:
+    """What somebody gave as numbers, as a tensor of floats; one that is a tensor of floats stays as it is.
+
+    Raises:
+        TypeError: it holds something else than numbers.
+    """
+    try:
+        numbers = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"`{name}` must be {wanted}, got {given!r}"[:300]) from None
+    return numbers if numbers.is_floating_point() else numbers.float()
+
+
 def _checked_units(units: Iterable) -> tuple[int, ...]:
     try:
         if isinstance(units, str):
@@ -177,7 +190,7 @@ def _checked_units(units: Iterable) -> tuple[int, ...]:
 
 
 def _checked_value(value: float | int | Tensor, n_units: int) -> float | Tensor:
-    value = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float32)
+    value = as_numbers("value", value, "a number, or numbers or maps, one a unit")
     if value.ndim not in (0, 1, 3) or (value.ndim and len(value) != n_units):
         raise ValueError(
             f"`value` must be a number, {n_units} numbers or {n_units} maps (one a unit), got shape "
@@ -191,19 +204,19 @@ def _checked_value(value: float | int | Tensor, n_units: int) -> float | Tensor:
 def _checked_region(region) -> Tensor | None:
     if region is None:
         return None
-    region = torch.as_tensor(region)
+    region = as_numbers("region", region, "(height, width) in [0, 1]")
     if region.ndim != 2 or not region.numel():
         raise ValueError(f"`region` must be (height, width), got shape {tuple(region.shape)}")
-    region = region if region.is_floating_point() else region.float()
     if not ((region.detach() >= 0) & (region.detach() <= 1)).all():
         raise ValueError("`region` must lie in [0, 1]; divide an 8-bit mask by 255")
     return region
 
 
 def _checked_strength(strength: float | int | Tensor, n_units: int) -> float | Tensor:
-    numbers = torch.as_tensor(strength).detach()
+    given = as_numbers("strength", strength, "a number in [0, 1], or one a unit")
+    numbers = given.detach()
     if numbers.ndim > 1 or (numbers.ndim and len(numbers) != n_units):
         raise ValueError(f"`strength` must be a number or {n_units} numbers (one a unit), got {tuple(numbers.shape)}")
     if not ((numbers >= 0) & (numbers <= 1)).all():
         raise ValueError(f"`strength` must lie in [0, 1], got {strength}")
-    return strength if isinstance(strength, Tensor) else float(strength)
+    return given if numbers.ndim or isinstance(strength, Tensor) else float(strength)

@@ -54,8 +54,8 @@ def check_resize(how: str) -> str:
     Raises:
         ValueError: otherwise, saying what there is.
     """
-    if how not in RESIZES:
-        raise ValueError(f"`resize` must be one of {list(RESIZES)}, got {how[:60]!r}")
+    if not isinstance(how, str) or how not in RESIZES:
+        raise ValueError(f"`resize` must be one of {list(RESIZES)}, got {str(how)[:60]!r}")
     return how
 
 

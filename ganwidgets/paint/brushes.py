@@ -5,7 +5,7 @@ Which units are taken: those whose IoU with the concept is above the chance leve
 gets with segmentations of other pictures), at most 20 of them, the paper's number. Where a dissection measured no
 chance, the best 20. A concept without such a unit has no brush: painting with it would be painting with noise.
 
-The values are the 0.995 quantile of each unit over places and pictures (`nn.levels.insertion_levels`).
+The values are the 0.995 quantile of each unit over places and pictures (`nn.levels.insertion_value`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ganwidgets.models import Generator
+from ganwidgets.models.latents import whole_number
 from ganwidgets.nn.images import to_uint8
-from ganwidgets.nn.levels import QUANTILE, each_level, insertion_levels
+from ganwidgets.nn.levels import QUANTILE, each_insertion_value, insertion_value
 from ganwidgets.paint.render import apply_to_many
 from ganwidgets.paint.strokes import Stroke
 from ganwidgets.results.dissection import OK, Dissection
@@ -74,11 +75,11 @@ def brushes(
         seed: of their latents.
 
     Raises:
-        ValueError: a layer that was not dissected, or a dissection of another network.
+        ValueError: a layer that was not dissected, a dissection of another network, or a number out of range.
     """
     found = unit_sets(dissection, layer, n_units=n_units)
     name = check_layer(dissection, network, layer)
-    return with_values(found, insertion_levels(network, name, network.sample_z(n, seed), quantile=quantile))
+    return with_values(found, insertion_value(network, name, network.sample_z(n, seed), quantile=quantile))
 
 
 def check_layer(dissection: Dissection, network: Generator, layer: str | None = None) -> str:
@@ -98,7 +99,7 @@ def check_layer(dissection: Dissection, network: Generator, layer: str | None = 
 
 def unit_sets(dissection: Dissection, layer: str | None = None, *, n_units: int = N_UNITS) -> tuple[Brush, ...]:
     """The brushes of a layer before their values are known; see `brushes`."""
-    result = dissection.layer(layer)
+    result, n_units = dissection.layer(layer), whole_number("n_units", n_units, 1)
     usable = (result.status == OK)[:, None] & (result.iou > 0) & ~(result.iou <= result.iou_chance[:, None])
     made = []
     for column, (concept, category) in enumerate(zip(dissection.concepts, dissection.categories, strict=True)):
@@ -138,7 +139,7 @@ class Levels:
         key = (layer, self.network.fingerprint)
         if key not in self._known:
             levels = None
-            for levels in each_level(self.network, layer, self.network.sample_z(self.n, self.seed)):
+            for levels in each_insertion_value(self.network, layer, self.network.sample_z(self.n, self.seed)):
                 if levels is None:
                     yield None
             self._known[key] = levels

@@ -2,23 +2,24 @@
 
 `copy_region` keeps a layer's activations and what was marked; `paste` makes a stroke of them, which sets the units of
 another picture to those activations, at the same place or moved. A layer knows places only as precisely as its cells,
-so a clip moves by whole cells.
+so a clip moves by whole cells; the region over it moves by exactly as much, however fine or coarse it is.
 
 Source: Bau, Strobelt, Peebles, Wulff, Zhou, Zhu, Torralba, "Semantic photo manipulation with a generative image prior"
 (2019), which takes the look of a painted object from a reference picture.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite, lcm
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ganwidgets.models import Network
+from ganwidgets.models import Network, zero_units
 from ganwidgets.models.latents import one_latent
-from ganwidgets.nn.regions import as_region, at_most
+from ganwidgets.nn.regions import MOST_SIDE, as_region, at_most, resize
 from ganwidgets.paint.strokes import Stroke, edits, map_layer, painted
 
 
@@ -77,19 +78,47 @@ def paste(
         strength: in [0, 1].
 
     Raises:
-        ValueError: nothing of it is left in the picture; units the layer does not have.
+        TypeError: units or a strength that are no numbers.
+        ValueError: a move that is not two finite numbers, or leaves nothing in the picture; units the layer does not
+            have, or none.
     """
     n_units, *cells = clip.acts.shape
-    steps = [round(float(share) * size) for share, size in zip(move, cells, strict=True)]
-    moved = [round(step * size / cell) for step, size, cell in zip(steps, clip.region.shape, cells, strict=True)]
-    region = _shifted(clip.region, moved)
+    steps = [round(share * size) for share, size in zip(_checked_move(move), cells, strict=True)]
+    region = _moved(clip.region, steps, cells)
     if not region.any():
         raise ValueError(f"`move` must leave a part of the clip in the picture, got {tuple(move)}")
-    chosen = tuple(range(n_units)) if units is None else tuple(units)
+    chosen = tuple(range(n_units)) if units is None else zero_units(units).units
     if any(not 0 <= unit < n_units for unit in chosen):
         raise ValueError(f"`units` must lie in 0 to {n_units - 1}, the units of {clip.layer!r}, got {list(chosen)}")
     value = _shifted(clip.acts, steps)[list(chosen)]
     return Stroke(clip.layer, chosen, region, value, strength=strength, name="paste")
+
+
+def _checked_move(move: Any) -> tuple[float, float]:
+    try:
+        down, right = map(float, move)
+    except (TypeError, ValueError):
+        down = right = float("nan")
+    if not (isfinite(down) and isfinite(right)):
+        raise ValueError(f"`move` must be two finite numbers, shares of the picture's height and width, got {move!r}")
+    return down, right
+
+
+def _moved(
+    region: Float[Tensor, "height width"], steps: Sequence[int], cells: Sequence[int]
+) -> Float[Tensor, "moved_height moved_width"]:
+    """The region moved by so many of the layer's cells.
+
+    Where that is no whole number of its own rows or columns, it is first divided into finer ones, so that nothing of
+    it changes; or, beyond what a mask may have, into the cells themselves, as the layer sees it.
+    """
+    for axis, (step, cell) in enumerate(zip(steps, cells, strict=True)):
+        size = region.shape[axis]
+        if step * size % cell and lcm(size, cell) <= MOST_SIDE:
+            region = region.repeat_interleave(lcm(size, cell) // size, axis)
+        elif step * size % cell:
+            region = resize(region, (cell, region.shape[1]) if axis == 0 else (region.shape[0], cell))
+    return _shifted(region, [s * size // cell for s, size, cell in zip(steps, region.shape, cells, strict=True)])
 
 
 def _shifted(maps: Float[Tensor, "*batch height width"], steps: Iterable[int]) -> Float[Tensor, "*batch height width"]:

@@ -69,6 +69,9 @@ class PaintController(LayerSession):
     after = Instance(np.ndarray, allow_none=True, read_only=True, help="With the strokes, uint8 (height width rgb).")
     difference = Instance(np.ndarray, allow_none=True, read_only=True, help="Of the channel that moved most, uint8.")
     shown = Instance(Shown, allow_none=True, read_only=True, help="What `before` and `after` are of.")
+    settled = Instance(
+        Shown, allow_none=True, read_only=True, help="`shown`, after `settle_delay` without a newer one."
+    )
     report = Instance(PaintReport, allow_none=True, read_only=True, help="On the uppermost stroke that is not muted.")
     brushes = Tuple(read_only=True, help="Of the layer; their values may follow a moment later.")
     icons = Tuple(read_only=True, help="What each brush does, uint8 (height width rgb); they follow, too.")
@@ -76,7 +79,9 @@ class PaintController(LayerSession):
     many_before = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb).")
     many_after = Instance(np.ndarray, allow_none=True, read_only=True, help="The same scenes with the strokes.")
 
-    report_delay = 0.0  # [s] after a picture; in a page it lets the picture through first
+    # In a page they let the picture through before what comes with it, and both before what takes long.
+    settle_delay = 0.0  # [s] after a picture
+    report_delay = 0.0  # [s] after that
 
     def __init__(
         self,
@@ -257,6 +262,13 @@ class PaintController(LayerSession):
             lambda progress: self._picture(wish), self._publish, kind="picture", interactive=True, background=background
         )
 
+    def wait_for_picture(self, timeout: float) -> None:
+        """Wait until there is a picture with the strokes as they are, but for at most `timeout` seconds."""
+        with lock:
+            job = self._jobs.get("picture")
+        if job is not None:
+            job.answered.wait(timeout)
+
     def _change(self, how: Callable[[StrokeStack], StrokeStack]) -> None:
         with lock:
             changed = how(self._stack)
@@ -273,7 +285,7 @@ class PaintController(LayerSession):
         return Shown(Scene(self.seed, self.scene), self._stack.strokes)
 
     def _picture(self, wish: Shown) -> Iterator[dict[str, Any] | None]:
-        """The picture first, then what its uppermost stroke did."""
+        """The picture first, a moment later what comes with it, then what its uppermost stroke did."""
         while True:
             try:
                 pictures = self._canvas.pictures(wish.scene, wish.strokes)
@@ -286,12 +298,11 @@ class PaintController(LayerSession):
                 wish = replace(wish, strokes=tuple(s for s in self._stack.strokes if s is not refused[0]))
         visible = [place for place, stroke in enumerate(wish.strokes) if stroke.visible]
         yield pictures | {"shown": wish} | ({} if visible else {"report": None})
+        yield from _pause(self.settle_delay)
+        yield {"settled": wish}
         if not visible:
             return
-        ready = time.monotonic() + self.report_delay
-        while time.monotonic() < ready:
-            time.sleep(0.01)
-            yield None
+        yield from _pause(self.report_delay)
         draw = lambda strokes: self._canvas.draw(wish.scene, strokes)  # noqa: E731
         given = (self.network, wish.strokes, visible[-1], draw, self.segmenter)
         try:
@@ -404,3 +415,11 @@ class PaintController(LayerSession):
     @validate("scene")
     def _check_scene(self, proposal: Bunch) -> int:
         return whole_in_range("scene", proposal["value"], 0, self.n_scenes - 1)
+
+
+def _pause(duration: float) -> Iterator[None]:
+    """Let this many seconds go by, in steps between which others may go first."""
+    end = time.monotonic() + duration
+    while time.monotonic() < end:
+        time.sleep(0.004)
+        yield None

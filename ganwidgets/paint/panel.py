@@ -1,9 +1,10 @@
 """The painting panel: a canvas on generated scenes, brushes that are a generator's own units, and a list of strokes.
 
-`panel(network)` makes it; it reads as a list of components and a list of wires. What is computed lives in two
-controllers (`painting`, `dissecting`), how results become sheets and words in `panel_views.py`.
+`panel(network)` makes it; it reads as a list of components and a list of wires. What is computed lives in three
+controllers (`painting`, `dissecting`, `inserting`), how results become sheets and words in `panel_views.py`.
 """
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -12,19 +13,22 @@ import numpy as np
 from traitlets import Bunch, Instance, Int, Tuple, Unicode, validate
 
 from ganwidgets import cells, ui
+from ganwidgets.ablate.controller_context import ContextController
 from ganwidgets.dissect.controller import DissectController
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models.checkpoints import load
 from ganwidgets.paint import panel_views as views
 from ganwidgets.paint.controller import PaintController
 from ganwidgets.paint.files import to_json
+from ganwidgets.paint.panel_places import BetterPlaces
 from ganwidgets.paint.report import PaintReport
-from ganwidgets.panels import ComposedPanel, callable_module, segmenter_for
+from ganwidgets.panels import ComposedPanel, bundled_dissection, callable_module, segmenter_for
 from ganwidgets.results.dissection import Dissection
-from ganwidgets.wiring import Wire, join, show
+from ganwidgets.wiring import Gate, Wire, join, show
 
 QUICK = 256  # images of a dissection that is made for want of one
-REPORT_DELAY = 0.2  # [s] the picture has gone to the page by then
+PATIENCE = 0.05  # [s] that the answer to a stroke, and the list of strokes, let its picture go first
+SETTLE_DELAY, REPORT_DELAY = 0.08, 0.12  # [s] the picture has gone to the page by then, and was painted
 
 
 def panel(
@@ -43,8 +47,9 @@ def panel(
 
     Args:
         network: a generator, or what `ganwidgets.load` makes one of.
-        dissection: which units mean what, for the brushes. None makes a quick one in the background; until it is
-            there, and where there is no segmenter, one paints with units of one's own.
+        dissection: which units mean what, for the brushes. None takes the one that comes with the bundled generator,
+            and makes a quick one of others in the background; until it is there, and where there is no segmenter, one
+            paints with units of one's own.
         segmenter: names the pixels, to make brushes and to count what strokes do: an object, or a name `segment.load`
             knows. None takes the bundled one for the bundled generators, and leaves others without.
         layer: to start with; None takes the dissection's first, or the last one of at most 8 × 8 cells.
@@ -70,6 +75,7 @@ class Panel(ComposedPanel):
     Attributes:
         painting: the `PaintController`; it can paint, undo, save and load from Python.
         dissecting: the `DissectController` that makes brushes where there are none.
+        inserting: the `ContextController` that looks for better places when a stroke did nothing.
         layout: the `ui.Layout` of all components; `painter`, `palette`, `stack`, `scenes`, `compare`, … are they.
     """
 
@@ -87,12 +93,17 @@ class Panel(ComposedPanel):
         self.segmenter = segmenter = segmenter_for(network, segmenter)
         if dissection is None and "layer" not in options and (coarse := views.coarse_layer(network)):
             options["layer"] = coarse
+        quick, dissection = dissection is None, dissection or bundled_dissection(network, segmenter)
         self.painting = PaintController(network, segmenter, dissection, **options)
-        self.painting.report_delay = REPORT_DELAY
+        self.painting.settle_delay, self.painting.report_delay = SETTLE_DELAY, REPORT_DELAY
+        self._gate, self._answered = Gate(), 0.0  # when the last stroke was answered [s]
         self.dissecting = DissectController(network, segmenter, n=n)
+        self.inserting = ContextController(network, segmenter, layer=self.painting.layer, n_random_sets=0)
         self._offered = dict.fromkeys(dissection.layers if dissection else (), dissection)
         if dissection is not None:
             self.dissecting.adopt(dissection)
+        if quick:
+            self.dissecting.n = n  # of layers that are not known, or dissected again
         self.dissecting.layer = self.painting.layer
         self._runs_itself = run and segmenter is not None
         super().__init__()
@@ -161,28 +172,30 @@ class Panel(ComposedPanel):
         p = self.painting
         yield show(p, "after", self.painter, "image", views.png)  # before all else: somebody waits for it
         yield show(p, "after", self.painter, "size", views.size)
-        yield show(p, "before", self.compare, "before", views.once(views.png))
-        yield show(p, "shown", self.compare, "after", lambda shown: self.painter.image)
+        before = views.once(views.png)
+        both = lambda settled: (before(p.before), self.painter.image) if settled else (b"", b"")  # noqa: E731
+        yield show(p, "settled", self.compare, ["before", "after"], both)
         yield show(p, "mode", self.painter, "color", views.COLORS.get)
-        yield show(p, ["report", "shown", "units"], self.painter, "message", views.canvas_message)
+        yield from BetterPlaces(p, self.inserting, self.painter).wires()
         yield show(p, "error", self.painter, "error")
         self.painter.on_stroke(self._take)
 
     def _wire_strokes(self) -> Iterator[Wire]:
         p = self.painting
         for part in (self.painter, self.stack):
-            yield show(p, ["can_undo", "can_redo"], part, ["can_undo", "can_redo"], lambda *can: can)
+            yield show(p, ["can_undo", "can_redo"], part, ["can_undo", "can_redo"], lambda *can: can, gate=self._gate)
             part.on_request("undo", p.undo)
             part.on_request("redo", p.redo)
         rows = views.StackRows()
-        yield show(p, "strokes", self.stack, "entries", rows.entries)
-        yield show(p, "shown", self.stack, ["sheet", "entries"], lambda shown: rows.pictured(shown, p.before))
+        yield show(p, "strokes", self.stack, "entries", rows.entries, gate=self._gate)
+        yield show(p, "settled", self.stack, ["sheet", "entries"], lambda settled: rows.pictured(settled, p.before))
         yield show(self.stack, ["hovered", "selected"], self.painter, "overlay", self._region)
         self.stack.on_request("mute", lambda entry, muted: p.mute(entry, muted))
         self.stack.on_request("delete", lambda entry: p.delete(entry))
         self.stack.on_request("strength", lambda entry, strength: p.set_strength(entry, strength))
         self.stack.on_request("move", lambda entry, to: p.move(entry, to))
-        yield show(p, "strokes", self.files, "disabled", lambda made: {} if made else {"strokes": "nothing is painted"})
+        disabled = lambda made: {} if made else {"strokes": "nothing is painted"}  # noqa: E731
+        yield show(p, "strokes", self.files, "disabled", disabled, gate=self._gate)
         for name in ("picture", "strokes"):
             self.files.on_file(name, partial(self._file, name))
 
@@ -208,7 +221,16 @@ class Panel(ComposedPanel):
             self.set_trait(change.name, change.new)
 
     def _take(self, mask: np.ndarray, tool: str) -> None:
-        (self.painting.erase if tool == "erase" else self.painting.paint)(mask)
+        """Paint, and let the picture go to the page before all else if it is ready in a moment.
+
+        Whatever goes first would delay it, by 40 ms where small messages wait for the receipt of others (Jupyter's
+        server on its own machine). Strokes in quick succession do not wait, so they cannot pile up.
+        """
+        with self._gate.shut():
+            (self.painting.erase if tool == "erase" else self.painting.paint)(mask)
+            if time.monotonic() - self._answered > 2 * PATIENCE:
+                self.painting.wait_for_picture(PATIENCE)
+            self._answered = time.monotonic()
 
     def _dissect(self, change: Bunch | None = None) -> None:
         """Find out what the units of a new layer draw, unless that is known."""
@@ -238,7 +260,7 @@ class Panel(ComposedPanel):
 
     @property
     def _controllers(self) -> tuple[Controller, ...]:
-        return self.dissecting, self.painting
+        return self.dissecting, self.painting, self.inserting
 
     def __repr__(self) -> str:
         painted = f"{len(self.strokes)} stroke{'' if len(self.strokes) == 1 else 's'}"

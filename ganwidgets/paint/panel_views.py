@@ -216,36 +216,15 @@ def palette_message(segmenter: Any | None, layer: str, status: str) -> str:
     return f"{why} Until then, paint with units whose numbers you type below."
 
 
-def canvas_message(report: PaintReport | None, shown: Any | None, units: Sequence[int]) -> str:
-    """The line below the canvas: what its uppermost stroke did, and, if that was nothing, why."""
+def canvas_message(report: PaintReport | None, shown: Any | None, units: Sequence[int], better: str = "") -> str:
+    """The line below the canvas: what its uppermost stroke did, and, if that was nothing, why; `better` says more."""
     strokes = () if shown is None else shown.strokes
     top = next((stroke for stroke in reversed(strokes) if stroke.visible), None)
     if top is None:
         return "" if units else "Choose a brush, or type the numbers of units, then paint."
     if report is None or report.stroke is not top:
         return "Looking at what the stroke did…"
-    return " ".join(filter(None, (report.sentence, why_nothing(report))))
-
-
-def why_nothing(report: PaintReport) -> str:
-    """Why the stroke did no more than chance; "" if it did, or while nobody can tell."""
-    concept, chance, elsewhere = report.stroke.concept, report.by_chance, report.predicted
-    if report.achieved is None or chance is None or elsewhere is None:
-        return ""
-    removing = report.stroke.sign == "remove"
-    before = int(report.inside[0, report.concepts.index(concept)])
-    by_luck = -chance[1] if removing else chance[2]
-    done, usual = (-report.achieved, -elsewhere[0]) if removing else (report.achieved, elsewhere[0])
-    if done > max(by_luck, 0):
-        return ""
-    if removing and not before:
-        return f"Nothing happened: there was no {concept} inside the brush."
-    if not removing and before > 0.9 * report.brush_pixels:
-        return f"Nothing happened: {concept} was there already."
-    if usual > max(by_luck, 0):
-        stood = f", where {report.stood} stood" if report.stood else ""
-        return f"Nothing happened here{stood}; the same stroke does something in other scenes."
-    return "The same stroke does no more in other scenes: try another place, another layer or more units."
+    return " ".join(filter(None, (report.sentence, better or report.why_nothing)))
 
 
 # The controls around it

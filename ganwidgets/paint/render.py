@@ -15,6 +15,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ganwidgets.models import Generator, State
+from ganwidgets.nn.finite import first_bad_layer
 from ganwidgets.nn.images import to_uint8
 from ganwidgets.paint.strokes import PaintEdit, Stroke, edits, painted
 
@@ -37,7 +38,7 @@ def apply_to_many(
         progress: called with the share that is done.
 
     Raises:
-        ValueError: strokes that do not fit the network, or pictures that are not finite.
+        ValueError: no latents, strokes that do not fit the network, or pictures that are not finite (naming the layer).
     """
     images = []
     for after in each_painted(network, strokes, z):
@@ -50,11 +51,29 @@ def each_painted(
     network: Generator, strokes: Iterable[Stroke], z: Float[Tensor, "batch *latent"]
 ) -> Iterator[Float[Tensor, "batch rgb height width"]]:
     """`apply_to_many` batch by batch."""
+    if not len(z):
+        raise ValueError("`z` must hold at least 1 latent(s), got 0; network.sample_z(n) draws n")
     planned = edits(strokes, network)
     for start in range(0, len(z), BATCH):
-        with painted(network, planned):
-            images = network.images(z[start : start + BATCH], clamp=False, grad=False)
-        yield images.clamp(-1, 1)  # here, because beyond [-1, 1] is nothing to warn of in an edited network
+        here = z[start : start + BATCH]
+        try:
+            images = _images(network, planned, here)
+        except ValueError as error:
+            with painted(network, planned):
+                where = first_bad_layer(network, here)
+            if where is None or first_bad_layer(network, here) is not None:
+                raise  # it is not the strokes
+            raise ValueError(
+                f"`strokes` must leave the pictures finite, but the activations of {where!r} hold NaN or infinity with "
+                "them; paint with lower values or less strength"
+            ) from error
+        yield images
+
+
+def _images(network: Generator, planned: Mapping[str, PaintEdit], z: Tensor) -> Tensor:
+    with painted(network, planned):
+        images = network.images(z, clamp=False, grad=False)
+    return images.clamp(-1, 1)  # here, because beyond [-1, 1] is nothing to warn of in an edited network
 
 
 def pictures_so_far(
@@ -90,7 +109,7 @@ def first_bad(network: Generator, z: Float[Tensor, "batch *latent"], strokes: Se
 
     def fails(count: int) -> bool:
         try:
-            apply_to_many(network, strokes[:count], z)
+            _images(network, edits(strokes[:count], network), z)
         except ValueError:
             if count == 0:
                 raise
@@ -109,7 +128,5 @@ def first_bad(network: Generator, z: Float[Tensor, "batch *latent"], strokes: Se
 
 def bad_layer(network: Generator, z: Float[Tensor, "batch *latent"], strokes: Iterable[Stroke]) -> str | None:
     """The first layer whose activations hold NaN or infinity under these strokes; None if all are finite."""
-    names = list(network.layers)
     with painted(network, edits(strokes, network)):
-        found = network.acts(z, names, grad=False)
-    return next((name for name in names if not found[name].isfinite().all()), None)
+        return first_bad_layer(network, z)

@@ -7,6 +7,8 @@ painted alone on other scenes: their mean, and the middle 90 % of them. So "pred
 place is unusual, and "predicted 0" that the brush does not work there at all. **Chance** is the stroke with random
 units of the same layer, as many, each at its own insertion level, in this picture.
 
+A stroke that did no more than chance has an `obstacle`, and `why_nothing` says it in words.
+
 "Inside" are the pixels painted at least half as strongly as the stroke's strongest spot, "outside" those not painted
 at all; a soft fringe counts as neither. A layer's cells are larger than pixels: some change just outside is expected.
 """
@@ -22,7 +24,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from ganwidgets.models import Generator, State
-from ganwidgets.models.latents import one_latent
+from ganwidgets.models.latents import one_latent, whole_number
 from ganwidgets.nn.regions import resize
 from ganwidgets.paint.brushes import Levels
 from ganwidgets.paint.render import apply_to_many, paint_on
@@ -31,7 +33,8 @@ from ganwidgets.segment import Segmenter, validate_segmentation
 
 VISIBLE = 8 / 127.5  # a pixel counts as changed when a channel moves by more than 8 of 255 levels
 SCENES, SCENES_SEED = 16, 987_654_321  # other scenes, for the prediction; a seed nobody types
-CHANCE_SETS = 10
+N_RANDOM_SETS = 10
+ALMOST_NOTHING = 0.02  # of the brush
 
 Draw = Callable[[Sequence[Stroke]], Tensor]
 
@@ -101,6 +104,41 @@ class PaintReport:
             f"{self.stroke.concept}: {self.achieved:+d} of {self.brush_pixels} pixels in the brush{beside}; {change}."
         )
 
+    @property
+    def obstacle(self) -> str:
+        """What stood in the way of a stroke that did no more than random units; "" if it did, or if nobody knows yet.
+
+        "absent": none of the concept was there to be removed. "already": the brush was full of it. "here": the same
+        stroke does something in other scenes. "anywhere": it does not.
+        """
+        concept, chance, elsewhere = self.stroke.concept, self.by_chance, self.predicted
+        if self.achieved is None or chance is None or elsewhere is None:
+            return ""
+        removing = self.stroke.sign == "remove"
+        by_luck = max(-chance[1] if removing else chance[2], ALMOST_NOTHING * self.brush_pixels)
+        done, usual = (-self.achieved, -elsewhere[0]) if removing else (self.achieved, elsewhere[0])
+        if done > by_luck:
+            return ""
+        before = int(self.inside[0, self.concepts.index(concept)])
+        if removing and not before:
+            return "absent"
+        if not removing and before > 0.9 * self.brush_pixels:
+            return "already"
+        return "here" if usual > by_luck else "anywhere"
+
+    @property
+    def why_nothing(self) -> str:
+        """The obstacle in one sentence; "" if there is none. `ablate.insertion_context` knows better places."""
+        where = f", where {self.stood} stood" if self.stood else ""
+        return {
+            "": "",
+            "absent": f"Nothing happened: there was no {self.stroke.concept} inside the brush.",
+            "already": f"Nothing happened: {self.stroke.concept} was there already.",
+            "here": f"Nothing happened here{where}; the same stroke does something in other scenes.",
+            "anywhere": f"Nothing happened{where}, and the same stroke does no more in other scenes: "
+            "try another place, another layer or more units.",
+        }[self.obstacle]
+
     def to_frame(self) -> pd.DataFrame:
         """A row per concept; ranges are the middle 90 % of other scenes and of random unit sets."""
         frame = {"concept": self.concepts}
@@ -131,7 +169,7 @@ def report(
     *,
     which: int = -1,
     scenes: int = SCENES,
-    chance_sets: int = CHANCE_SETS,
+    n_random_sets: int = N_RANDOM_SETS,
     seed: int = 0,
 ) -> PaintReport:
     """What one of the strokes did to a picture, beside what it does on other scenes and what random units do.
@@ -143,13 +181,14 @@ def report(
         segmenter: names the pixels; None leaves only the changes of colour.
         which: number of the stroke that is reported on; −1 is the last.
         scenes: number of other scenes for the prediction.
-        chance_sets: number of random unit sets.
+        n_random_sets: number of random unit sets.
         seed: of the random units.
 
     Raises:
         ValueError: no such stroke; strokes that do not fit the network; not one latent.
     """
     one_latent(z)
+    scenes, n_random_sets = whole_number("scenes", scenes, 0), whole_number("n_random_sets", n_random_sets, 0)
     strokes = tuple(strokes)
     if not -len(strokes) <= index(which) < len(strokes):
         raise ValueError(f"`which` must be the number of one of {len(strokes)} strokes, got {which}")
@@ -162,7 +201,7 @@ def report(
         segmenter,
         elsewhere=other,
         levels=Levels(network),
-        chance_sets=chance_sets,
+        n_random_sets=n_random_sets,
         seed=seed,
     )
     *_, last = (frame for frame in frames if frame is not None)
@@ -178,7 +217,7 @@ def each_report(
     *,
     elsewhere: "Elsewhere | None",
     levels: Callable[[str], Tensor],
-    chance_sets: int = CHANCE_SETS,
+    n_random_sets: int = N_RANDOM_SETS,
     seed: int = 0,
 ) -> Iterator[PaintReport | None]:
     """`report` as it grows: achieved, then predicted, then chance; None where somebody else may go first.
@@ -217,10 +256,10 @@ def each_report(
     if elsewhere is not None:
         found = replace(found, elsewhere=elsewhere.gains(stroke))
         yield found
-    if not chance_sets or stroke.value.ndim > 1:  # other units have no clip to paste
+    if not n_random_sets or stroke.value.ndim > 1:  # other units have no clip to paste
         return
     gains = []
-    for random in _random_strokes(stroke, network, levels, chance_sets, seed):
+    for random in _random_strokes(stroke, network, levels, n_random_sets, seed):
         after = pixels_in(_named(draw((*below, random, *over)), segmenter), inside, len(segmenter.concepts))
         gains.append(after[0] - counts[0][0])
         yield None

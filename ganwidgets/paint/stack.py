@@ -5,7 +5,7 @@ the list before, and two sessions may share a past.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -118,12 +118,15 @@ class StrokeStack:
         Raises:
             ValueError: there is none.
         """
-        places = {stroke.uid: place for place, stroke in enumerate(self.strokes)}
-        place = places.get(which) if isinstance(which, str) else which
-        if place is None or isinstance(place, bool) or not 0 <= place < len(self.strokes):
+        known = {stroke.uid: place for place, stroke in enumerate(self.strokes)}
+        known |= {place: place for place in known.values()}
+        if isinstance(which, bool) or not isinstance(which, Hashable) or which not in known:
             there = f"0 to {len(self.strokes) - 1}" if self.strokes else "none, as nothing is painted"
-            raise ValueError(f"`which` must be the number of a stroke ({there}) or its uid, got {which!r}")
-        return place
+            raise ValueError(
+                f"`which` must be the number of a stroke ({there}) or its uid, got {which!r}; for several, or counted "
+                "from the end, take them from the tuple `strokes`"
+            )
+        return known[which]
 
     def without(self, stroke: Stroke) -> "StrokeStack":
         """As if this stroke had never been, past and future included; what it was before it was changed comes back."""

@@ -26,10 +26,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganwidgets.models import Edit, Network, set_units
-from ganwidgets.models.edits import UnitEdit
+from ganwidgets.models.edits import UnitEdit, as_numbers
 from ganwidgets.nn import regions
 
 SIGNS = ("draw", "remove", "add")
+WANTED = "a number, one a unit, or one map a unit"
 KEPT_COMPOSITES = 64
 
 
@@ -71,7 +72,7 @@ class Stroke:
     def __post_init__(self) -> None:
         if self.sign not in SIGNS:
             raise ValueError(f"`sign` must be one of {list(SIGNS)}, got {str(self.sign)[:60]!r}")
-        value = 0.0 if self.sign == "remove" else torch.as_tensor(self.value, dtype=torch.float32).detach().clone()
+        value = 0.0 if self.sign == "remove" else as_numbers("value", self.value, WANTED).detach().float().clone()
         regions.check_resize(self.resize)
         region = regions.as_region(self.region)
         checked = set_units(self.units, value, region, self.strength)

@@ -1,7 +1,7 @@
 """What a dissection found: for every unit its concept, how well they agree, and the pictures that show it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -204,6 +204,11 @@ class Dissection:
         masks = _masks(maps, images.shape[1:3], float(r.threshold[unit]), padding)
         return Exemplars(images, segs, masks, index, value)
 
+    def without_pictures(self) -> "Dissection":
+        """The same labels and numbers, much smaller in a file: no exemplars, and only the first thumbnail."""
+        layers = {name: replace(one, pictures=_no_pictures(len(one.concept))) for name, one in self.layers.items()}
+        return replace(self, layers=layers, thumbnails={name: part[:1] for name, part in self.thumbnails.items()})
+
     def save(self, path: str | Path) -> Path:
         """Write everything to one file (safetensors with JSON); an older file stays until the new one is whole."""
         from ganwidgets.results.files import save
@@ -231,6 +236,13 @@ class Dissection:
         from ganwidgets.results.files import write_bytes
 
         return write_bytes(Path(path), dissection_page(self).encode())
+
+
+def _no_pictures(units: int) -> dict[str, np.ndarray]:
+    """One place for a picture in each list, with none in it: number −1, as where there is no counter-example."""
+    none = {"index": np.full((units, 1), -1), "value": np.full((units, 1), -np.inf, np.float32)}
+    none["maps"] = np.zeros((units, 1, 1, 1), np.float16)
+    return {f"{kind}_{name}": part for kind in ("top", "counter") for name, part in none.items()}
 
 
 def _masks(maps: np.ndarray, size: tuple[int, int], threshold: float, padding: str) -> np.ndarray:

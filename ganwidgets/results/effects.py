@@ -33,7 +33,7 @@ class EffectResult:
         before, after: pixels of the concept in all images together.
         effect: share of all counted pixels that the concept loses, (before − after) / (n · image_pixels), negative
             when it gains; of an insertion, what it gains.
-        interval: 95 % bootstrap interval of `effect` over images.
+        interval: 95 % bootstrap interval of `effect` over images; NaN of a single image.
         fraction_removed: share of the concept's own pixels that go, 1 − after / before; negative when there are more
             afterwards, NaN if the concept never occurs.
         removed_interval: 95 % bootstrap interval of it over images; NaN if fewer than two images have the concept.
@@ -62,6 +62,11 @@ class EffectResult:
     measure: Float[np.ndarray, "image_height image_width"] | None = None
 
     @property
+    def n_random_sets(self) -> int:
+        """Number of random sets in `chance`."""
+        return len(self.chance)
+
+    @property
     def chance_removed(self) -> Float[np.ndarray, "set concept"]:
         """`fraction_removed` of the random sets, a row each."""
         gone = self.chance if self.kind == "ablation" else -self.chance
@@ -86,6 +91,8 @@ class EffectResult:
                 "removed_low": self.removed_interval[:, 0],
                 "removed_high": self.removed_interval[:, 1],
                 **chance_columns("chance_removed", self.chance_removed),
+                "n": self.n,
+                "n_random_sets": self.n_random_sets,
             }
         )
 

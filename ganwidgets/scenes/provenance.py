@@ -1,8 +1,9 @@
 """Where the bundled weights come from: `publish` copies a run into `weights/` and writes down how it was made.
 
 `weights/provenance.json` has one section per network (`gan`, `segmenter`): the command, its settings, the loss
-curve, what was measured, and the SHA-256 of every file. A file whose hash differs from the record was not made by
-that command, which a test checks.
+curve, what was measured, and the SHA-256 of every file; and one for the `dissection` of the generator by the segmenter,
+with the hashes of both, so that a test sees when one of them was published again and the dissection was not. A file
+whose hash differs from the record was not made by that command, which a test checks.
 """
 
 import hashlib
@@ -17,11 +18,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from ganwidgets.models.checkpoints import load
+from ganwidgets.results import files
 from ganwidgets.scenes.growing import cut_discriminator, level_of
 
 WEIGHTS = Path(__file__).parent / "weights"
+DISSECTION = "dissection.safetensors"
 RECORD = "provenance.json"
-MAX_BYTES = {"generator": 6_000_000, "discriminator": 6_000_000, "segmenter": 2_000_000}
+MAX_BYTES = {"generator": 6_000_000, "discriminator": 6_000_000, "segmenter": 2_000_000, "dissection": 500_000}
 MAX_EARLY_BYTES = 2_000_000
 
 
@@ -93,6 +97,43 @@ def publish_segmenter(run: Path, weights: Path, measure: Callable[[Path], dict[s
             "metrics": measure(weights / "segmenter.safetensors"),
         },
         ["segmenter.safetensors"],
+    )
+
+
+def publish_dissection(run: Path, weights: Path) -> dict[str, Any]:
+    """Copy a dissection of the published generator by the published segmenter into `weights`, without its pictures.
+
+    Args:
+        run: file that `ganwidgets dissect scenes --save` wrote.
+        weights: folder to publish into.
+
+    Raises: FileNotFoundError for a missing file, ValueError when it holds something else, is not complete, or is too
+        large.
+    """
+    found = files.load(run)
+    if (found.network, found.segmenter) != ("scenes", "scenes") or not found.complete:
+        raise ValueError(f"`run` must be a complete dissection of 'scenes' by 'scenes', {run} is a {found!r}")
+    if found.fingerprint != load(weights / "generator.safetensors").fingerprint:
+        raise ValueError(f"`run` must be of the published generator, {run} is of other weights: dissect again")
+    small = weights / f"{DISSECTION}.new"
+    found.without_pictures().save(small)
+    try:
+        _check_size(DISSECTION, small.stat().st_size)
+        small.replace(weights / DISSECTION)
+    finally:
+        small.unlink(missing_ok=True)
+    (weights / DISSECTION).chmod(0o644)
+    layers = " ".join(f"--layer {name}" for name in found.layers)
+    return _record(
+        weights,
+        "dissection",
+        {
+            "command": f"ganwidgets dissect scenes {layers} --n {found.n} --seed {found.seed} --save RUN --out PAGE",
+            "settings": dict(found.options),
+            "of": {name: sha256(weights / name) for name in ("generator.safetensors", "segmenter.safetensors")},
+            "metrics": {"labelled_units": {name: int(one.labelled.sum()) for name, one in found.layers.items()}},
+        },
+        [DISSECTION],
     )
 
 

@@ -1,7 +1,12 @@
-"""Make the bundled weights: `python -m ganwidgets.scenes.train gan|segmenter|publish`.
+"""Make the bundled weights: `python -m ganwidgets.scenes.train gan|segmenter|publish|publish-dissection`.
 
 Train into a folder outside the repository, look at `python -m ganwidgets.scenes.evaluate`, then publish. Both
 trainings stop after `--minutes` and continue where they stopped when started again with the same folder.
+
+The dissection that panels start with goes out of date with either of the two networks; make it again with
+
+    ganwidgets dissect scenes --layer layer1 … --layer layer10 --n 4000 --save RUN --out PAGE
+    python -m ganwidgets.scenes.train publish-dissection RUN
 """
 
 from pathlib import Path
@@ -98,6 +103,19 @@ def publish(
             record = provenance.publish_segmenter(folder, weights, lambda path: measure_segmenter(path, n))
         else:
             record = provenance.publish_gan(folder, weights, lambda path: measure_generator(path, n))
+    except (FileNotFoundError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    console.print_json(data=record["metrics"])
+
+
+@app.command()
+def publish_dissection(
+    run: Annotated[Path, typer.Argument(help="What `ganwidgets dissect scenes --save RUN` wrote.")],
+    weights: Annotated[Path, typer.Option(help="Folder to publish into.")] = provenance.WEIGHTS,
+) -> None:
+    """Copy a dissection of the published generator into the package, without its pictures and with its provenance."""
+    try:
+        record = provenance.publish_dissection(run, weights)
     except (FileNotFoundError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     console.print_json(data=record["metrics"])

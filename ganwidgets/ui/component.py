@@ -25,6 +25,8 @@ import anywidget
 from PIL import Image
 from traitlets import Unicode
 
+from ganwidgets.ui.still import show
+
 STATIC = Path(__file__).parent / "static"
 LARGE_STILL = 100_000  # bytes of a picture in a saved notebook
 
@@ -210,6 +212,10 @@ class Component(anywidget.AnyWidget):
         if drawn is not None:
             data = {**data, "image/png": base64.b64encode(_still(drawn)).decode()}
         return data, metadata
+
+    def _ipython_display_(self) -> None:
+        """What a notebook cell shows: the component, and its picture for when there is no kernel."""
+        show(self._repr_mimebundle_())
 
 
 def _still(picture: Image.Image) -> bytes:

@@ -6,6 +6,7 @@ from PIL import Image
 from traitlets import Bool, Bunch, TraitError, Unicode, validate
 
 from ganwidgets.ui.component import Component, bundle, plural
+from ganwidgets.ui.draw import PAPER
 from ganwidgets.ui.traits import PlainDict, PlainList, require_keys
 
 
@@ -48,9 +49,13 @@ class ImageGrid(Component):
         return "empty" if sheet is None else f"{plural(sheet['count'], 'image')}, {' / '.join(self.sheets)}"
 
     def picture(self) -> Image.Image | None:
-        """The sheet that is on show."""
+        """The sheet that is on show; places without a picture are left blank."""
         sheet = self.shown()
         if sheet is None:
             return None
         with Image.open(io.BytesIO(sheet["image"])) as opened:
-            return opened.convert("RGB")
+            drawn = opened.convert("RGB")
+        width, height = sheet["tile"]
+        left, top = sheet["count"] % sheet["columns"] * width, sheet["count"] // sheet["columns"] * height
+        drawn.paste(PAPER, (left, top, drawn.width, drawn.height))
+        return drawn

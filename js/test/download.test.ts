@@ -65,6 +65,13 @@ describe("download", () => {
 	});
 	it("works on no exported page", async () => {
 		const { one } = await mount(download, { ...traits(), live: false });
-		expect((one("[data-file=edit]") as HTMLButtonElement).title).toContain("needs Python");
+		expect((one("[data-file=edit]") as HTMLButtonElement).title).toContain("needs Python: open the notebook");
+	});
+	it("stops when Python goes", async () => {
+		const { model, one, settle } = await mount(download, traits());
+		model.set("live", false);
+		await settle();
+		const { disabled, title } = one("[data-file=edit]") as HTMLButtonElement;
+		expect([disabled, title]).toEqual([true, "needs Python: run the cell again to use it"]);
 	});
 });

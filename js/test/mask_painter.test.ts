@@ -121,6 +121,20 @@ describe("the mask painter", { timeout: 30_000 }, () => {
 		await settle();
 		expect(drawn()).toBe(0);
 	});
+	it("draws a picture once, and as soon as it is decoded", async () => {
+		const { model, all, drag, packed } = await painter();
+		await settle();
+		const drawn = vi.spyOn(all("canvas")[0] as HTMLCanvasElement, "getContext");
+		drag([100, 100], [300, 100]);
+		await packed(1);
+		model.set("message", "Looking at what the stroke did…");
+		await settle();
+		expect(drawn).not.toHaveBeenCalled();
+		const frame = vi.spyOn(globalThis, "requestAnimationFrame").mockReturnValue(1);
+		model.set("image", picture());
+		await vi.waitFor(() => expect(drawn).toHaveBeenCalledTimes(1));
+		frame.mockRestore();
+	});
 	it("keeps a refused stroke, says why, and sends the same one again", async () => {
 		const { model, root, drag, packed, strokes, answer, one, drawn } = await painter();
 		drag([100, 100], [300, 100]);

@@ -1,7 +1,7 @@
 /** Buttons that save files here; Python makes a file when its button is pressed. */
 import type { RenderProps } from "@anywidget/types";
 import { assign, h, icon, listen, setText, uid } from "../parts/dom";
-import { component, type ComponentTraits, NEEDS_KERNEL } from "./component";
+import { component, type ComponentTraits } from "./component";
 
 export interface DownloadTraits extends ComponentTraits {
 	files: { name: string; label: string; hint?: string | null }[];
@@ -52,7 +52,7 @@ function render(props: RenderProps<DownloadTraits>): void {
 			const old = kept.get(name) as HTMLButtonElement | undefined;
 			const button = old ?? h("button", { type: "button", class: "gw-button", "data-file": name }, icon(ARROW), h("span", {}));
 			if (!old) listen(button, "click", () => void ask(name, button), signal);
-			const why = view.live ? (view.get("disabled")[name] ?? "") : NEEDS_KERNEL;
+			const why = view.live ? (view.get("disabled")[name] ?? "") : view.needs;
 			button.disabled = why !== "";
 			assign(button, { title: why || hint });
 			setText(button.lastElementChild as Element, label);
@@ -64,6 +64,7 @@ function render(props: RenderProps<DownloadTraits>): void {
 	};
 	view.onMessage(save);
 	view.watch(["files", "disabled"], draw);
+	view.onLive(draw);
 	draw();
 	view.ready();
 }

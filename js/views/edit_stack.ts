@@ -6,7 +6,7 @@ import { h, icon, listen, onPixelRatio, perFrame, setText } from "../parts/dom";
 import { type Sheet, SheetCache, type SheetData } from "../parts/sheets";
 import { rowDragging } from "../parts/stack_drag";
 import { StackRow } from "../parts/stack_row";
-import { component, type ComponentTraits, NEEDS_KERNEL } from "./component";
+import { component, type ComponentTraits } from "./component";
 
 export interface EditStackTraits extends ComponentTraits {
 	entries: Entry[];
@@ -67,7 +67,7 @@ function render(props: RenderProps<EditStackTraits>): void {
 		setText(amount, entries.length > 0 ? plural(entries.length, "edit") : "");
 		for (const [button, can, word] of [[undo, get("can_undo"), "Undo (Ctrl-Z)"], [redo, get("can_redo"), "Redo (Ctrl-Shift-Z)"]] as const) {
 			button.disabled = !view.live || !can;
-			button.title = view.live ? word : `${word} ${NEEDS_KERNEL}`;
+			button.title = view.live ? word : `${word} ${view.needs}`;
 		}
 		list.hidden = entries.length === 0;
 		blank.hidden = entries.length > 0;
@@ -192,6 +192,7 @@ function render(props: RenderProps<EditStackTraits>): void {
 	});
 	onPixelRatio(redraw, signal);
 	view.watch(["entries", "selected", "hovered", "can_undo", "can_redo", "title", "message"], redraw);
+	view.onLive(redraw);
 	const data = get("sheet");
 	sheet = data ? cache.open(data) : null;
 	draw();

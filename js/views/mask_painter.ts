@@ -62,13 +62,14 @@ function render(props: RenderProps<MaskPainterTraits>): void {
 	let flash = ""; // why the last attempt to paint came to nothing
 	let told = ""; // the last reason for which a stroke was not taken
 	let light: Highlight | null = null;
+	let drawn = ""; // what the canvas of the picture holds
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
 
 	const shown = picture(() => {
 		if (shown.bitmap) board.pictured();
 		camera = clampCamera(camera, size(), extent());
-		redraw();
+		draw(); // at once: the next frame shows it
 	}, signal);
 	const marked = picture(() => {
 		light = highlightOf(marked.bitmap);
@@ -193,7 +194,9 @@ function render(props: RenderProps<MaskPainterTraits>): void {
 		const room = extent();
 		assign(stage, { style: `height:${room.height}px` });
 		for (const canvas of [below, above]) assign(canvas, { style: `width:${room.width}px;height:${room.height}px` });
-		drawPicture(below, shown.bitmap, size(), at(), room);
+		const now = JSON.stringify([shown.count, at(), size(), room, window.devicePixelRatio]);
+		if (now !== drawn) drawPicture(below, shown.bitmap, size(), at(), room);
+		drawn = now;
 		const { strokes, again } = board.look(get("busy"));
 		drawStrokes(above, scratch, strokes, at(), room);
 		if (light) drawHighlight(above, light, size(), at());
@@ -280,6 +283,10 @@ function render(props: RenderProps<MaskPainterTraits>): void {
 		redraw();
 	}, signal);
 	onPixelRatio(redraw, signal);
+	listen(below, "contextrestored", () => {
+		drawn = "";
+		redraw();
+	}, signal);
 	view.watch(["image"], () => shown.take(get("image")));
 	view.watch(["overlay"], () => marked.take(get("overlay")));
 	view.watch(["message"], () => {

@@ -22,7 +22,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def red_alpha(small, reader):
-    return optimise(small, "layer1", "red", reader, chance_sets=40)
+    return optimise(small, "layer1", "red", reader, n_random_sets=40)
 
 
 def test_the_painter_gets_all_of_it(red_alpha):
@@ -47,12 +47,12 @@ def test_history_begins_before_the_first_epoch(red_alpha):
 
 def test_a_heavy_penalty_leaves_nothing(small, reader):
     """The sum of a step falls by 2 per pair and unit of α and grows by 2 · weight · α: above weight 1 both balance."""
-    result = optimise(small, "layer1", "red", reader, weight=4.0, epochs=100, chance_sets=0)
+    result = optimise(small, "layer1", "red", reader, weight=4.0, epochs=100, n_random_sets=0)
     assert result.alpha[0] == pytest.approx(2 / (2 * 4.0), abs=0.03)
 
 
 def test_it_is_the_same_for_the_same_seed(small, reader, red_alpha):
-    again = optimise(small, "layer1", "red", reader, chance_sets=2)
+    again = optimise(small, "layer1", "red", reader, n_random_sets=2)
     np.testing.assert_array_equal(again.alpha, red_alpha.alpha)
     np.testing.assert_array_equal(again.chance, red_alpha.chance[:2])
 
@@ -60,16 +60,43 @@ def test_it_is_the_same_for_the_same_seed(small, reader, red_alpha):
 def test_start_and_value_may_be_given(small, reader):
     value = [0.6, 0, 0, 0, 0, 0, 0, 0]
     result = optimise(
-        small, "layer1", "red", reader, start=np.eye(8)[0], value=np.array(value), epochs=1, chance_sets=0
+        small, "layer1", "red", reader, start=np.eye(8)[0], value=np.array(value), epochs=1, n_random_sets=0
     )
     assert result.start.tolist() == [1, 0, 0, 0, 0, 0, 0, 0] and result.value == pytest.approx(value)
     assert result.history[0]["ace"] == pytest.approx(0.6) and result.alpha[1:].max() == 0
 
 
 def test_a_rare_concept_gives_fewer_pairs_and_says_so(small, reader):
-    result = optimise(small, "layer1", "blue", reader, n_search=20, n_train=100, n_eval=100, epochs=1, chance_sets=0)
+    result = optimise(small, "layer1", "blue", reader, n_search=20, n_train=100, n_eval=100, epochs=1, n_random_sets=0)
     blue = min(int((small.sample_z(20, seed=seed)[:, 1] * sign > 0).sum()) for seed, sign in ((10, 1), (11, -1)))
     assert result.n_train + result.n_eval <= blue and 1 <= result.n_eval <= result.n_train
+
+
+@pytest.mark.parametrize(("gains", "kept"), [((3, 0, -2, 1), (0, 3)), ((0, 0, 0, 0), ()), ((-1, -5, 0, 2), (3,))])
+def test_where_nothing_is_gained_the_concept_could_not_be(small, reader, gains, kept, monkeypatch):
+    """With fewer places that gain something than are asked for, the others are left out, and not taken instead."""
+    from ganwidgets.ablate import places
+    from ganwidgets.ablate.cells import Target
+
+    z = torch.tensor([[-1.0, -1, 0, 0]]).repeat(4, 1)  # nothing red
+    real, calls = places.concept_pixels, []
+
+    def pixels(images, segmenter):
+        """Of the first pictures as they are; of all others what is planned."""
+        calls.append(1)
+        shift = torch.tensor(gains) if len(calls) > 1 else torch.zeros(4, dtype=torch.int64)
+        return torch.zeros_like(real(images, segmenter)) + 7 + shift[:, None]
+
+    monkeypatch.setattr(places, "concept_pixels", pixels)
+    found = places.find_candidates(Target(small, "layer1", "red", reader), z, torch.ones(8), torch.ones(64).long(), 4)
+    assert found.index.tolist() == list(kept) and found.score.tolist() == [gains[i] for i in kept]
+
+
+def test_too_few_places_are_told_with_what_was_found(small, reader):
+    with pytest.raises(
+        ValueError, match=r"`n_search` must be larger: \d+ images show 'red', in 0 others setting all uni"
+    ):
+        optimise(small, "layer1", "red", reader, value=torch.zeros(8))
 
 
 def test_the_insertion_is_read_where_it_happened(small, reader):
@@ -119,7 +146,7 @@ def test_the_frame_puts_the_largest_first(red_alpha):
 
 def test_progress_goes_to_one_and_can_stop_at_any_time(small, reader):
     told = []
-    optimise(small, "layer1", "red", reader, epochs=2, chance_sets=3, progress=told.append)
+    optimise(small, "layer1", "red", reader, epochs=2, n_random_sets=3, progress=told.append)
     assert told == sorted(told) and told[-1] == 1.0 and min(told) < 0.1
     for limit in (0.05, 0.3, 0.6, 0.96):
 
@@ -128,7 +155,7 @@ def test_progress_goes_to_one_and_can_stop_at_any_time(small, reader):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            optimise(small, "layer1", "red", reader, epochs=2, chance_sets=3, progress=stop)
+            optimise(small, "layer1", "red", reader, epochs=2, n_random_sets=3, progress=stop)
 
 
 def test_a_segmenter_needs_scores(small, reader):
@@ -194,7 +221,7 @@ def test_weights_that_want_gradients_get_none(reader):
     with torch.no_grad():
         module.scale.weight.copy_(torch.eye(3)[:, :, None, None])
     network = TorchGenerator(module, z_shape=(4,))
-    result = optimise(network, "layer1", "red", reader, epochs=2, chance_sets=0)
+    result = optimise(network, "layer1", "red", reader, epochs=2, n_random_sets=0)
     assert module.scale.weight.grad is None and module.scale.weight.requires_grad and result.alpha[0] > 0.5
 
 

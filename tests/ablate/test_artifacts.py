@@ -76,7 +76,7 @@ def find(network, **options):
 def remove(network, units, z, **options):
     from ganwidgets.ablate.artifact_removal import removal_effect
 
-    return removal_effect(network, "layer1", units, z, **{"random_sets": 6} | options)
+    return removal_effect(network, "layer1", units, z, **{"n_random_sets": 6} | options)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_batches_do_not_matter(smeared, real, found, monkeypatch):
 
 def test_any_function_of_images_serves_as_features(smeared, real):
     for features in (lambda images: images.mean((2, 3)), lambda images: (images - images.mean((2, 3), True)).abs()):
-        assert find(smeared, real=real, features=features, chance_sets=200).ranking()[0] in (SMEAR, NIGHT)
+        assert find(smeared, real=real, features=features, n_random_sets=200).ranking()[0] in (SMEAR, NIGHT)
 
 
 def test_the_frame_starts_with_the_farthest_unit_and_says_what_chance_does(found):
@@ -192,7 +192,7 @@ def test_progress_never_goes_back_ends_at_one_and_can_stop_the_search(smeared, r
     [
         ({"top_k": 1}, "`top_k` must be from 2 to n = 400, got 1"),
         ({"top_k": 401}, "`top_k` must be from 2 to n = 400, got 401"),
-        ({"chance_sets": 0}, "`chance_sets` must be at least 1, got 0"),
+        ({"n_random_sets": 0}, "`n_random_sets` must be at least 1, got 0"),
         ({"real": torch.zeros(3, 3, SIZE, SIZE)}, "`real` must hold at least 4 images, got 3"),
         ({"real": torch.zeros(0, 3, SIZE, SIZE)}, "`real` must hold at least 4 images, got 0"),
         ({"real": torch.zeros(9, 3, 8, 8)}, r"`real` must hold images \(n, 3, 16, 16\).* got \(9, 3, 8, 8\)"),
@@ -210,7 +210,7 @@ def test_pictures_of_another_generator_or_unit_are_refused(planted, smeared, fou
 
     with pytest.raises(ValueError, match=r"`network` must be the generator 'smeared' .* got 'planted'"):
         top_pictures(found, planted, [0])
-    with pytest.raises(ValueError, match=r"`units` must name units from 0 to 13, got \[14\]"):
+    with pytest.raises(ValueError, match=r"`units` must be below 14, .* got 14"):
         top_pictures(found, smeared, [14])
     with pytest.raises(ValueError, match=r"`by` must be one of .* got 'fid'"):
         found.ranking("fid")
@@ -247,8 +247,8 @@ def test_the_distances_are_frechet_distances_of_the_same_pictures(smeared, real,
 
 def test_random_units_are_the_control(smeared, real):
     """Idle units change nothing; a random order that begins with the smear does what removing the smear does."""
-    result = remove(smeared, [SMEAR], smeared.sample_z(60, seed=5), real=real, random_sets=40)
-    idle = remove(smeared, IDLE[:2], smeared.sample_z(60, seed=5), real=real, random_sets=0)
+    result = remove(smeared, [SMEAR], smeared.sample_z(60, seed=5), real=real, n_random_sets=40)
+    idle = remove(smeared, IDLE[:2], smeared.sample_z(60, seed=5), real=real, n_random_sets=0)
     assert result.random.shape == (40, 1)
     random = np.random.RandomState(0)
     smears = np.array([random.permutation(UNITS)[0] == SMEAR for _ in range(40)])
@@ -281,16 +281,16 @@ def test_the_most_active_latents_are_those_with_the_unit_on(smeared):
     assert (both[:, 0] > 0.52).all() and (both[:, 1] > 1.28).all()
     with pytest.raises(ValueError, match="`n` must be from 1 to among = 4, got 5"):
         most_active_latents(smeared, "layer1", [SMEAR], n=5, among=4)
-    with pytest.raises(ValueError, match="`units` must name units from 0 to 13"):
+    with pytest.raises(ValueError, match="`units` must "):
         most_active_latents(smeared, "layer1", [14])
 
 
 @pytest.mark.parametrize(
     ("units", "options", "message"),
     [
-        ([0, 0], {}, r"`units` must be different units from 0 to 13, got \[0, 0\]"),
-        ([14], {}, r"`units` must be different units from 0 to 13, got \[14\]"),
-        ([], {}, r"`sizes` must be numbers of units from 1 to 0, got \[\]"),
+        ([0, 0], {}, r"`units` must name each unit once, got \[0, 0\]"),
+        ([14], {}, r"`units` must be below 14, .* got 14"),
+        ([], {}, "`units` must hold at least one of the 14 units of 'layer1', got none"),
         ([1, 2], {"sizes": [3]}, r"`sizes` must be numbers of units from 1 to 2, got \[3\]"),
         ([1], {"z": torch.zeros(39, DEPTH)}, "`z` must hold at least 40 latents, got 39"),
         ([1], {"real": torch.zeros(39, 3, SIZE, SIZE)}, "`real` must hold at least 40 images, got 39"),

@@ -183,7 +183,7 @@ def test_correlations_are_pearsons_and_spearmans_with_their_intervals():
         row[["spearman", "spearman_low", "spearman_high"]].tolist()
     )
     noise = found.set_index(["attribute", "drop"]).loc[("noise", "overall_drop")]
-    assert noise.pearson_low < 0 < noise.pearson_high and noise.n == 60
+    assert noise.pearson_low < 0 < noise.pearson_high and (noise.n, noise.n_units) == (200, 60)
 
 
 def test_correlations_of_the_planted_network_have_no_gaps(classifier, photos, table):

@@ -64,7 +64,7 @@ def test_the_curve_falls_where_the_plan_says(classifier, photos, layer):
 
 
 def test_random_sets_of_all_or_no_units_are_no_sample(classifier, photos):
-    found = curve(classifier, "mix", *photos, {"mine": range(10)}, chance_sets=12)
+    found = curve(classifier, "mix", *photos, {"mine": range(10)}, n_random_sets=12)
     assert found.sizes == (0, 1, 2, 4, 8, 10) and found.random.shape == (12, 6)
     assert set(found.random[:, 0]) == {5 / 8} and set(found.random[:, -1]) == {2 / 8}
     assert len(set(found.random[:, 3])) > 1
@@ -76,7 +76,7 @@ def test_the_same_set_is_run_once(classifier, photos, monkeypatch):
     edits = []
     plain = class_curves.predictions
     monkeypatch.setattr(class_curves, "predictions", lambda *args, **kw: edits.extend(args[3]) or plain(*args, **kw))
-    curve(classifier, "mix", *photos, {"a": (0, 1), "b": (1, 0)}, sizes=(0, 2), chance_sets=3)
+    curve(classifier, "mix", *photos, {"a": (0, 1), "b": (1, 0)}, sizes=(0, 2), n_random_sets=3)
     units = [tuple(edit.units) for edit in edits]
     assert len(units) == len(set(units)) and units.count((0, 1)) == 1 and units.count(()) == 1
 
@@ -84,14 +84,14 @@ def test_the_same_set_is_run_once(classifier, photos, monkeypatch):
 def test_the_table_and_the_plot_show_every_order_beside_chance(classifier, photos, ranking):
     from ganwidgets.ablate.class_curves import unit_orders
 
-    found = curve(classifier, "mix", *photos, unit_orders(ranking), chance_sets=5)
+    found = curve(classifier, "mix", *photos, unit_orders(ranking), n_random_sets=5)
     frame = found.to_frame()
     assert len(frame) == 3 * 6 and not frame.isna().any().any()
     assert (frame.random_low <= frame.random_high).all()
     axes = found.plot().axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()][1:] == list(unit_orders(ranking))
     assert found.plot()._repr_png_().startswith(b"\x89PNG")
-    bare = curve(classifier, "mix", *photos, {"mine": [0]}, sizes=[1], chance_sets=0)
+    bare = curve(classifier, "mix", *photos, {"mine": [0]}, sizes=[1], n_random_sets=0)
     assert len(bare.to_frame()) == 1 and bare.plot() is not None
 
 
@@ -116,7 +116,7 @@ def test_orders_and_sizes_that_do_not_fit_are_refused(classifier, photos, orders
 def test_a_class_falls_with_its_units_and_lives_on_them_alone(classifier, photos, ranking):
     from ganwidgets.ablate.class_sets import important_sets
 
-    table = important_sets(classifier, "mix", *photos, ranking, sizes=(1, 2, 20), chance_sets=8)
+    table = important_sets(classifier, "mix", *photos, ranking, sizes=(1, 2, 20), n_random_sets=8)
     assert set(table["size"]) == {1, 2}  # the layer has 10 units, not 20
     rows = table.set_index(["class", "size", "off"])
     gone, alone = rows.loc[("stripe", 1, "most important")], rows.loc[("stripe", 1, "all others")]
@@ -145,5 +145,5 @@ def test_classes_without_images_are_left_out(classifier, photos, ranking):
     from ganwidgets.ablate.class_sets import important_sets
 
     images, labels = (part[np.isin(photos[1], [1, 2])] for part in photos)
-    table = important_sets(classifier, "mix", images, labels, ranking, sizes=(1,), chance_sets=0)
+    table = important_sets(classifier, "mix", images, labels, ranking, sizes=(1,), n_random_sets=0)
     assert list(table["class"]) == ["stripe", "stripe", "twice", "twice"] and "random" not in table

@@ -54,7 +54,7 @@ def test_the_preview_is_what_a_script_measures(make, planted, reader):
 
     controller = make(units=(0, 4), strength=0.7, seed=5, truncation=0.8, n_images=9, layer="layer2")
     z = planted.sample_z(9, seed=5, truncation=0.8)
-    script = ablation_effect(planted, "layer2", (0, 4), reader, z, strength=0.7, chance_sets=10)
+    script = ablation_effect(planted, "layer2", (0, 4), reader, z, strength=0.7, n_random_sets=10)
     shown = controller.effect
     for name in ("before", "after", "effect", "interval", "chance"):
         np.testing.assert_array_equal(getattr(shown, name), getattr(script, name))

@@ -21,7 +21,7 @@ def make(planted, real):
     made = []
 
     def make(network=planted, data=real, **traits):
-        small = {"layer": "layer1", "n": 100, "n_judge": 60, "random_sets": 2, "top_k": 10}
+        small = {"layer": "layer1", "n": 100, "n_judge": 60, "n_random_sets": 2, "top_k": 10}
         made.append(ArtifactsController(network, data, **small | traits))
         return made[-1]
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_measured_is_one_sentence(make):
         ("confirmed", (8,), "`confirmed` must lie in 0 to 7"),
         ("n", 1, "`n` must lie in"),
         ("n_judge", 39, "`n_judge` must lie in 40"),
-        ("random_sets", 0, "`random_sets` must lie in"),
+        ("n_random_sets", 0, "`n_random_sets` must lie in"),
         ("by", "looks", "'by'|`by`|by"),
     ],
 )

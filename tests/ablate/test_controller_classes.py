@@ -65,7 +65,7 @@ def test_a_run_says_what_each_unit_is_worth(make):
     drop[STRIPE, STRIPES], drop[GLARE, BLANK] = 1, -1 / 2
     np.testing.assert_allclose(session.ablation.class_drop, drop)
     assert session.attributes.class_selectivity[UNREAD] == 1 and session.attributes.class_selectivity[DEAD] == 0
-    assert set(session.correlations["n"]) == {10} and session.measured == ("relu",)
+    assert set(session.correlations["n_units"]) == {10} and session.measured == ("relu",)
     assert session.pictures.is_dead(DEAD) and not session.pictures.is_dead(STRIPE)
 
 

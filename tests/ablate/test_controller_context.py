@@ -19,7 +19,7 @@ def make(small, reader):
     made = []
 
     def make(network=small, segmenter=reader, **traits):
-        first = {"layer": "layer1", "units": (0,), "concept": "red", "n": 8, "chance_sets": 2}
+        first = {"layer": "layer1", "units": (0,), "concept": "red", "n": 8, "n_random_sets": 2}
         made.append(ContextController(network, segmenter, **first | traits))
         return made[-1]
 
@@ -37,7 +37,7 @@ def test_it_is_what_a_script_measures(make, small, reader):
     controller.wait(30.0)
     value = insertion_value(small, "layer1", small.sample_z(128, seed=6))
     z = small.sample_z(8, seed=5)
-    script = insertion_context(small, "layer1", [0], value, "red", reader, z, chance_sets=2)
+    script = insertion_context(small, "layer1", [0], value, "red", reader, z, n_random_sets=2)
     np.testing.assert_array_equal(controller.context.gains, script.gains)
     np.testing.assert_array_equal(controller.context.chance, script.chance)
     assert seen == [(2, 0), (8, 2)] and controller.context.gain[-1] == 1.0  # grey cells turn red, a pixel each
@@ -76,7 +76,7 @@ def test_what_cannot_be_measured_is_one_sentence(make):
         ("concept", "reed", "Did you mean 'red'"),
         ("n", 1, "`n` must lie in"),
         ("quantile", 1.0, "between 0 and 1"),
-        ("chance_sets", -1, "`chance_sets` must lie in"),
+        ("n_random_sets", -1, "`n_random_sets` must lie in"),
         ("seed", -1, "`seed` must lie in"),
         ("units", (8,), "`units` must lie in 0 to 7"),
     ],

@@ -12,7 +12,7 @@ def make(planted, reader):
     made = []
 
     def make(network=planted, segmenter=reader, **traits):
-        small = {"layer": "layer1", "concept": "red", "n": 30, "random_sets": 4, "n_rank": 16, "n_search": 60}
+        small = {"layer": "layer1", "concept": "red", "n": 30, "n_random_sets": 4, "n_rank": 16, "n_search": 60}
         made.append(RemovalController(network, segmenter, **small | traits))
         return made[-1]
 
@@ -50,7 +50,7 @@ def test_the_curves_are_what_a_script_measures(make, planted, reader, dissection
     orders = {"IoU": rank_by_iou(dissection, "red"), "effect": rank_by_effect(effects, "red", reader.concepts)}
     assert (asked["latents"][0] == planted.sample_z(16, seed=4)).all()  # units are ordered on other latents
     z = planted.sample_z(30, seed=3)
-    script = removal_curve(planted, "layer1", orders, "red", reader, z, sizes=(0, 1, 2, 4), random_sets=4)
+    script = removal_curve(planted, "layer1", orders, "red", reader, z, sizes=(0, 1, 2, 4), n_random_sets=4)
     curve = controller.curve
     assert (curve.sizes, dict(curve.orders), curve.n) == ((0, 1, 2, 4), orders, 30)
     for name in orders:
@@ -139,7 +139,7 @@ def test_curves_are_kept_per_layer_and_concept(make):
         ("concept", "reed", "Did you mean 'red'"),
         ("wanted", ("iou",), "names among"),
         ("n", 0, "`n` must lie in"),
-        ("random_sets", 0, "`random_sets` must lie in"),
+        ("n_random_sets", 0, "`n_random_sets` must lie in"),
         ("size", -1, "`size` must lie in"),
         ("seed", -1, "`seed` must lie in"),
         ("layer", "layer3", "Did you mean 'layer2'"),

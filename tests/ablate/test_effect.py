@@ -52,7 +52,7 @@ def test_the_interval_is_that_of_a_share_of_images(planted, reader, z, share_of_
 
 
 def test_chance_is_the_share_of_random_sets_that_hold_the_painter(planted, reader, z, share_of_red):
-    result = effect(planted, "layer1", [0, 5], reader, z, chance_sets=200, seed=1)
+    result = effect(planted, "layer1", [0, 5], reader, z, n_random_sets=200, seed=1)
     assert result.chance.shape == (200, 4)
     # 2 of 8 units: the painter is in a quarter of all pairs, and such a pair removes all red.
     assert set(np.round(result.chance[:, RED], 6)) == {0.0, round(share_of_red / 2, 6)}
@@ -63,9 +63,9 @@ def test_batches_do_not_matter(planted, reader, monkeypatch):
     from ganwidgets.ablate import counts as module
 
     z = planted.sample_z(7)
-    whole = effect(planted, "layer1", [0, 1], reader, z, chance_sets=3)
+    whole = effect(planted, "layer1", [0, 1], reader, z, n_random_sets=3)
     monkeypatch.setattr(module, "BATCH", 3)
-    parts = effect(planted, "layer1", [0, 1], reader, z, chance_sets=3)
+    parts = effect(planted, "layer1", [0, 1], reader, z, n_random_sets=3)
     np.testing.assert_array_equal(whole.effect, parts.effect)
     np.testing.assert_array_equal(whole.chance, parts.chance)
 
@@ -75,13 +75,13 @@ def test_the_network_below_the_layer_runs_once_a_batch(reader, z):
 
     generator, calls = planted_generator(), []
     generator.module.layer1.register_forward_hook(lambda *args: calls.append(1))
-    effect(generator, "layer1", [0], reader, z, chance_sets=5)
+    effect(generator, "layer1", [0], reader, z, n_random_sets=5)
     assert len(calls) == 2  # 40 images in batches of 32
 
 
 def test_progress_ends_at_one(planted, reader, z):
     told = []
-    effect(planted, "layer1", [0], reader, z, chance_sets=2, progress=told.append)
+    effect(planted, "layer1", [0], reader, z, n_random_sets=2, progress=told.append)
     assert told == sorted(told) and told[-1] == 1.0 and len(told) == 6
 
 
@@ -92,7 +92,7 @@ def test_unit_effects_are_the_effects_of_single_units(planted, reader, z):
     alone = unit_effects(planted, "layer1", reader, z, progress=told.append)
     assert alone.shape == (8, 4) and told[-1] == 1.0
     for unit in (0, 1, 4):
-        assert alone[unit] == pytest.approx(effect(planted, "layer1", [unit], reader, z, chance_sets=0).effect)
+        assert alone[unit] == pytest.approx(effect(planted, "layer1", [unit], reader, z, n_random_sets=0).effect)
     assert unit_effects(planted, "layer1", reader, z, units=[1]) == pytest.approx(alone[1:2])
 
 
@@ -124,16 +124,16 @@ def test_concept_pixels_counts_every_slot_and_leaves_the_segmentation_alone():
 
 
 def test_the_frame_has_a_row_per_concept_and_says_what_chance_does(planted, reader, z):
-    frame = effect(planted, "layer1", [0], reader, z, chance_sets=4).to_frame()
+    frame = effect(planted, "layer1", [0], reader, z, n_random_sets=4).to_frame()
     assert frame["concept"].tolist() == ["red", "blue", "green", "red top"]
     assert frame["category"].tolist() == ["object"] * 3 + ["part"]
     assert (frame["chance_low"] <= frame["chance"]).all() and (frame["chance"] <= frame["chance_high"]).all()
-    bare = effect(planted, "layer1", [0], reader, z, chance_sets=0).to_frame()
+    bare = effect(planted, "layer1", [0], reader, z, n_random_sets=0).to_frame()
     assert bare["chance"].isna().all() and bare["chance_low"].isna().all()
 
 
 def test_one_strength_a_unit(planted, reader, z):
-    result = effect(planted, "layer1", [0, 1], reader, z, strength=[0.4, 1.0], chance_sets=200)
+    result = effect(planted, "layer1", [0, 1], reader, z, strength=[0.4, 1.0], n_random_sets=200)
     assert result.fraction_removed[:2].tolist() == [0.0, 1.0]
     assert result.ablation.strength == pytest.approx((0.4, 1.0))
     # Of random pairs an eighth has the painter first, at 0.4, which does nothing, and an eighth second, at 1.
@@ -183,7 +183,7 @@ def test_ablation_to_the_mean_leaves_the_mean(planted, reader, z, share_of_red):
 
 
 def test_ablation_to_another_image_keeps_the_total_and_changes_the_images(planted, reader, z, share_of_red):
-    result = effect(planted, "layer1", [0], reader, z, to="resample", chance_sets=3)
+    result = effect(planted, "layer1", [0], reader, z, to="resample", n_random_sets=3)
     assert result.effect[RED] == 0 and result.before[RED] == result.after[RED] > 0
     assert np.ptp(result.interval[RED]) > 0.1  # single images lose or gain half of their pixels
     region = half(0.0, 1.0)
@@ -212,7 +212,7 @@ def test_the_interval_of_the_share_removed_is_that_of_a_ratio(planted, reader, z
 
 
 def test_chance_as_a_share_of_the_concept(planted, reader, z):
-    result = effect(planted, "layer1", [0, 5], reader, z, chance_sets=200, seed=1)
+    result = effect(planted, "layer1", [0, 5], reader, z, n_random_sets=200, seed=1)
     assert set(np.round(result.chance_removed[:, RED], 6)) == {0.0, 1.0}
     assert np.isnan(result.chance_removed[:, 2]).all()
     frame = result.to_frame()
@@ -265,7 +265,7 @@ def test_golden_the_reference_removes_the_same_pixels(golden_generator, landscap
     golden = np.load(DATA / f"ace_{layer}_house.npz")
     z = golden_generator.sample_z(200, seed=3)
     for count in (1, 2, 10):
-        result = effect(golden_generator, layer, golden["iou_order"][:count].tolist(), landscape, z, chance_sets=0)
+        result = effect(golden_generator, layer, golden["iou_order"][:count].tolist(), landscape, z, n_random_sets=0)
         np.testing.assert_allclose(result.before, golden["fullablate.all_concepts.pixels"][:, 0], rtol=5e-3)
         np.testing.assert_allclose(result.after, golden["fullablate.all_concepts.pixels"][:, count], rtol=5e-3, atol=2)
         removed = golden["fullablate.removed"][count]
@@ -288,5 +288,5 @@ def test_golden_a_strength_for_each_unit(golden_generator, landscape):
     z = golden_generator.sample_z(200, seed=3)
     for count in (2, 4):
         units, strengths = golden["iou_order"][:count].tolist(), golden["fullablate_mixed.values"][:count].tolist()
-        result = effect(golden_generator, "layer6", units, landscape, z, strength=strengths, chance_sets=0)
+        result = effect(golden_generator, "layer6", units, landscape, z, strength=strengths, n_random_sets=0)
         assert result.after[4] == pytest.approx(golden["fullablate_mixed.pixels"][count], rel=5e-3)

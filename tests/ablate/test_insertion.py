@@ -39,18 +39,18 @@ def test_inserting_the_painter_paints_where_it_was_not(planted, reader, z, share
 def test_value_and_strength_decide_whether_it_counts(planted, reader, z, value, strength, painted):
     """Where there was no paint, strength · value is left, and counts while above one half."""
     clear = z[z[:, 0] <= 0]
-    result = insert(planted, "layer1", [0], value, reader, clear, strength=strength, region=LEFT, chance_sets=0)
+    result = insert(planted, "layer1", [0], value, reader, clear, strength=strength, region=LEFT, n_random_sets=0)
     assert result.effect[RED] == (0.5 if painted else 0.0)
 
 
 def test_random_sets_get_their_own_values_from_one_for_every_unit(planted, reader, z, share_of_red):
     """Of the eight units only unit 0 can paint red, and only its own value is 1: an eighth of the sets do it."""
     values = torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0])
-    result = insert(planted, "layer1", [0], values, reader, z, region=LEFT, chance_sets=200)
+    result = insert(planted, "layer1", [0], values, reader, z, region=LEFT, n_random_sets=200)
     assert set(np.round(result.chance[:, RED], 6)) == {0.0, round((1 - share_of_red) / 2, 6)}
     assert (result.chance[:, RED] > 0).mean() == pytest.approx(1 / 8, abs=0.06)
     assert result.value.tolist() == [1.0]
-    given = insert(planted, "layer1", [0], torch.tensor([1.0]), reader, z, region=LEFT, chance_sets=0)
+    given = insert(planted, "layer1", [0], torch.tensor([1.0]), reader, z, region=LEFT, n_random_sets=0)
     assert given.effect.tolist() == result.effect.tolist()
 
 
@@ -58,7 +58,7 @@ def test_the_average_causal_effect_is_inserted_minus_ablated(planted, reader, z,
     """In the left half every image is red with the painter in, and none without it: 1/2 exactly, in every image."""
     from ganwidgets.ablate.insertion import average_causal_effect
 
-    result = average_causal_effect(planted, "layer1", [0], 1.0, reader, z, region=LEFT, chance_sets=100)
+    result = average_causal_effect(planted, "layer1", [0], 1.0, reader, z, region=LEFT, n_random_sets=100)
     assert result.effect == pytest.approx([0.5, 0, 0, 0.25]) and result.interval[RED] == pytest.approx([0.5, 0.5])
     assert result.ablated.effect[RED] == pytest.approx(share_of_red / 2)
     assert result.inserted.effect[RED] == pytest.approx((1 - share_of_red) / 2)
@@ -71,7 +71,7 @@ def test_the_average_causal_effect_is_inserted_minus_ablated(planted, reader, z,
 
 
 def test_measuring_elsewhere_finds_nothing(planted, reader, z):
-    result = insert(planted, "layer1", [0], 1.0, reader, z, region=LEFT, measure=1 - LEFT, chance_sets=0)
+    result = insert(planted, "layer1", [0], 1.0, reader, z, region=LEFT, measure=1 - LEFT, n_random_sets=0)
     assert result.effect.tolist() == [0, 0, 0, 0] and result.image_pixels == 128
 
 

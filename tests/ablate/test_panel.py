@@ -199,15 +199,19 @@ def test_the_table_says_where_red_can_be_and_why_nothing_happened(make):
 def test_suspects_are_shown_confirmed_by_eye_and_judged(make):
     panel = make()
     assert "Press Run" in panel.suspects.message
-    panel.searching.n, panel.searching.n_judge, panel.searching.random_sets = 80, 60, 2
+    panel.searching.n, panel.searching.n_judge, panel.searching.n_random_sets = 80, 60, 2
     browser_asks(panel.find_bar, "run")
     panel.wait(30.0)
     listed = panel.searching.listed
+    assert panel.find_bar.note == "8 units ranked by 80 pictures"
     sheet = panel.suspects.sheets["where_active"]
     assert sheet["count"] == len(listed) and Image.open(io.BytesIO(sheet["image"])).size == (64, 32)
     assert "chance level" in panel.suspects.title and len(panel.suspects.captions) == len(listed)
+    browser_asks(panel.verdicts, "press", name="reject")
+    assert "Select pictures first" in panel.verdicts.error and panel.searching.rejected == ()
     browser_sets(panel.suspects, selected=[1])
     browser_asks(panel.verdicts, "press", name="reject")
+    assert panel.suspects.selected == [] and panel.verdicts.error == ""
     browser_sets(panel.suspects, selected=[0])
     browser_asks(panel.verdicts, "press", name="confirm")
     assert panel.searching.confirmed == listed[:1] and panel.searching.rejected == listed[1:2]
@@ -231,6 +235,23 @@ def test_without_a_dissection_a_quick_one_is_made_and_begins_with_its_concept(ma
     panel = make(dissection=None, concept=None, layer="layer2")
     assert panel.dissecting.result.n == 80 and panel.run_bar.status == "done"
     assert panel.concept in ("red", "blue") and list(panel.curve.orders) == ["IoU", "effect"]
+
+
+def test_with_a_concept_the_curves_wait_for_the_quick_dissection(make):
+    """The order by IoU comes from it."""
+    panel = make(dissection=None, concept="blue", layer="layer2")
+    assert list(panel.curve.orders) == ["IoU", "effect"] and panel.removing.missing == {}
+
+
+def test_curves_measured_before_the_dissection_get_the_order_by_iou_afterwards(make):
+    panel = make(dissection=None, concept="red", layer="layer1", run=False)
+    panel.removing.run()
+    panel.wait(30.0)
+    assert list(panel.curve.orders) == ["effect"] and "not dissected" in panel.curve_bar.note
+    panel._runs = True
+    browser_asks(panel.run_bar, "run")
+    panel.wait(30.0)
+    assert list(panel.curve.orders) == ["effect", "IoU"] and panel.removing.missing == {}
 
 
 def test_without_a_segmenter_there_are_pictures_only(make):

@@ -23,7 +23,7 @@ def curve(*args, **options):
 @pytest.fixture(scope="module")
 def red_curve(planted, reader, z):
     orders = {"late": (5, 1, 0, 2), "early": (0, 4, 6, 7)}
-    return curve(planted, "layer1", orders, "red", reader, z, sizes=(0, 1, 2, 3, 4), random_sets=100)
+    return curve(planted, "layer1", orders, "red", reader, z, sizes=(0, 1, 2, 3, 4), n_random_sets=100)
 
 
 def test_red_goes_when_the_painter_goes(red_curve):
@@ -62,7 +62,7 @@ def test_the_frame_and_the_plot_show_orders_beside_chance(red_curve):
 
 
 def test_sizes_double_by_default_as_far_as_the_orders_reach(planted, reader, z):
-    found = curve(planted, "layer1", {"all": range(8), "six": range(6)}, "red", reader, z[:4], random_sets=0)
+    found = curve(planted, "layer1", {"all": range(8), "six": range(6)}, "red", reader, z[:4], n_random_sets=0)
     assert found.sizes == (0, 1, 2, 4) and found.random.shape == (0, 4)
     assert found.to_frame()["random"].isna().all() and found.plot() is not None
 
@@ -73,7 +73,7 @@ def test_single_cells_are_edited_and_read_one_at_a_time(reader):
 
     small = planted_generator(resolution=8)
     z = small.sample_z(12, seed=3)
-    found = curve(small, "layer1", {"order": (4, 0)}, "red", reader, z, at="cell", random_sets=8, sizes=(0, 1, 2))
+    found = curve(small, "layer1", {"order": (4, 0)}, "red", reader, z, at="cell", n_random_sets=8, sizes=(0, 1, 2))
     red_cells = int((z[:, 0] > 0).sum()) * 32
     assert found.before.tolist() == [red_cells, 0, 0, red_cells // 2] and found.at == "cell"
     assert found.removed["order"].tolist() == [0, 0, 1]
@@ -131,7 +131,7 @@ def test_orders_by_iou_by_effect_and_by_alpha(planted, reader, z):
     ],
 )
 def test_bad_input_is_one_sentence(planted, reader, z, changes, reason):
-    given = {"layer": "layer1", "orders": {"IoU": (0, 1)}, "concept": "red", "random_sets": 0} | changes
+    given = {"layer": "layer1", "orders": {"IoU": (0, 1)}, "concept": "red", "n_random_sets": 0} | changes
     layer, orders, concept = (given.pop(name) for name in ("layer", "orders", "concept"))
     with pytest.raises(ValueError, match=reason):
         curve(planted, layer, orders, concept, reader, z[:4], **given)
@@ -148,7 +148,7 @@ def test_an_unknown_column_is_told(effects):
 @pytest.mark.parametrize("at", ["image", "cell"])
 def test_progress_goes_to_one_and_can_stop_the_work(planted, reader, z, at):
     told = []
-    curve(planted, "layer1", {"a": (0,)}, "red", reader, z[:2], at=at, random_sets=1, progress=told.append)
+    curve(planted, "layer1", {"a": (0,)}, "red", reader, z[:2], at=at, n_random_sets=1, progress=told.append)
     assert told == sorted(told) and told[-1] == 1.0
 
     def stop(fraction):
@@ -166,7 +166,7 @@ def test_golden_whole_images(golden_generator, landscape, layer):
     """fullablate.py: the first 0 to 10 units by IoU off everywhere, 200 latents of seed 3."""
     golden, z = np.load(DATA / f"ace_{layer}_house.npz"), golden_generator.sample_z(200, seed=3)
     sizes, orders = (0, 1, 3, 10), {"IoU": golden["iou_order"].tolist()}
-    found = curve(golden_generator, layer, orders, "house", landscape, z, sizes=sizes, random_sets=0)
+    found = curve(golden_generator, layer, orders, "house", landscape, z, sizes=sizes, n_random_sets=0)
     np.testing.assert_allclose(found.removed["IoU"], golden["fullablate.removed"][list(sizes)], atol=5e-3)
     pixels = golden["fullablate.all_concepts.pixels"]  # (concept size)
     np.testing.assert_allclose(found.share["IoU"], 1 - (pixels[:, sizes] / pixels[:, :1]).T, atol=5e-3)
@@ -177,13 +177,13 @@ def test_golden_single_cells(golden_generator, landscape, layer, n, cell_pixels)
     """evalablate.py: one cell at a time, where the concept is, read there, 60 latents of seed 2."""
     golden, z = np.load(DATA / f"ace_{layer}_house.npz"), golden_generator.sample_z(n, seed=2)
     orders, sizes = {"IoU": golden["iou_order"].tolist()}, (0, 2, 10)
-    found = curve(golden_generator, layer, orders, "house", landscape, z, sizes=sizes, random_sets=0, at="cell")
+    found = curve(golden_generator, layer, orders, "house", landscape, z, sizes=sizes, n_random_sets=0, at="cell")
     assert found.before[4] / cell_pixels == pytest.approx(golden["pixablation.score"][0], rel=5e-3)
     np.testing.assert_allclose(found.removed["IoU"], golden["pixablation.removed"][list(sizes)], atol=5e-3)
 
 
 def test_sizes_are_put_in_order_and_the_smallest_that_is_enough_is_found(planted, reader, z):
-    found = curve(planted, "layer1", {"order": (0, 1, 2, 3)}, "red", reader, z, sizes=(4, 1, 1, 2), random_sets=0)
+    found = curve(planted, "layer1", {"order": (0, 1, 2, 3)}, "red", reader, z, sizes=(4, 1, 1, 2), n_random_sets=0)
     assert found.sizes == (1, 2, 4) and found.size_for("order", 0.0) == 1
     with pytest.raises(TypeError):
-        curve(planted, "layer1", {"order": (0, 1)}, "red", reader, z, sizes=(1.9,), random_sets=0)
+        curve(planted, "layer1", {"order": (0, 1)}, "red", reader, z, sizes=(1.9,), n_random_sets=0)

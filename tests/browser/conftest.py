@@ -1,9 +1,10 @@
 """A real JupyterLab and a real Chromium for the browser tests.
 
 `lab` starts one JupyterLab for the session with settings of its own and a copy of the notebooks; `open_notebook`
-gives a `Notebook` whose kernel is ready; `watched` pages fail the test for console errors and for requests that left
-this machine. Chromium is Debian's, a Google Chrome, or Playwright's own. Where there is none the tests
-skip, saying so, unless GANWIDGETS_REQUIRE_BROWSER=1 turns that into a failure.
+gives a `Notebook` whose kernel is ready, `open_cells` one made of given sources; `hand_on` puts a hand on a painter;
+`watched` pages fail the test for console errors and for requests that left this machine. Chromium is Debian's, a
+Google Chrome, or Playwright's own. Where there is none the tests skip, saying so, unless GANWIDGETS_REQUIRE_BROWSER=1
+turns that into a failure.
 """
 
 import json
@@ -74,6 +75,7 @@ class Watch:
 
     console: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    forgiven: tuple[str, ...] = ()  # errors that are not ours
 
     def attach(self, page) -> None:
         page.on("console", lambda message: message.type == "error" and self.console.append(message.text))
@@ -88,7 +90,8 @@ class Watch:
 
     def check(self) -> None:
         assert not self.foreign, f"requests left this machine: {self.foreign}"
-        assert not self.console, f"console errors: {self.console}"
+        errors = [text for text in self.console if text not in self.forgiven]
+        assert not errors, f"console errors: {errors}"
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +99,9 @@ def watched(browser) -> Callable:
     """`with watched() as page:` gives a page; leaving the block demands a quiet console and no foreign request."""
 
     @contextmanager
-    def open_page(**options: object) -> Iterator:
+    def open_page(forgiven: tuple[str, ...] = (), **options: object) -> Iterator:
         context = browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
-        page, watch = context.new_page(), Watch()
+        page, watch = context.new_page(), Watch(forgiven=forgiven)
         watch.attach(page)
         try:
             yield page
@@ -260,6 +263,22 @@ class Notebook:
         printed = self.run(last, f"print({expression})")
         return "".join(output["text"] for output in printed if output.get("kind") == "stream").strip()
 
+    def eventually(self, check: Callable[[], object], seconds: float = 10) -> None:
+        """Wait until something is true, on the page or in the kernel."""
+        for _ in range(int(seconds * 20)):
+            if check():
+                return
+            self.page.wait_for_timeout(50)
+        assert check()
+
+    def save(self) -> None:
+        """Save the notebook, and wait until it is written."""
+        self.page.evaluate(
+            "() => { window.__ran = null;"
+            " window.jupyterapp.commands.execute('docmanager:save').then(() => { window.__ran = 'done'; }) }"
+        )
+        self.page.wait_for_function("() => window.__ran !== null", timeout=30_000)
+
     def cell(self, index: int):
         """The cell's element, to look for components in it."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
@@ -278,3 +297,71 @@ def open_notebook(watched, lab) -> Callable:
             yield Notebook(page, lab, name)
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def open_cells(lab, open_notebook) -> Callable:
+    """`with open_cells(name, *sources) as notebook:` opens a new notebook; a cell for `ask` is its last one."""
+
+    @contextmanager
+    def opened(name: str, *sources: str) -> Iterator[Notebook]:
+        code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python"}}
+        cells = [code | {"id": f"c{i}", "source": source} for i, source in enumerate([*sources, "print()"])]
+        book = {"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": cells}
+        (lab.folder / name).write_text(json.dumps(book))
+        with open_notebook(name) as notebook:
+            yield notebook
+
+    return opened
+
+
+class Hand:
+    """A hand on a mask painter: places are shares of the picture's width and height."""
+
+    def __init__(self, view) -> None:
+        self.view, self.page = view, view.page
+        self.stage = view.locator(".gw-mask-painter .gw-stage").first
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the picture is on the page."""
+        box = self.stage.bounding_box()
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """One stroke with the mouse."""
+        mouse = self.page.mouse
+        mouse.move(*self.place(*start))
+        mouse.down()
+        mouse.move(*self.place(*end), steps=6)
+        mouse.up()
+
+    def touch(self, *steps: tuple[tuple[float, float], ...]) -> None:
+        """One gesture of fingers: a tuple of places for each moment; they are lifted at the end."""
+        session = self.page.context.new_cdp_session(self.page)
+        for number, places in enumerate([*steps, ()]):
+            kind = "touchEnd" if not places else "touchMove" if number else "touchStart"
+            at = [dict(zip("xy", self.place(*place), strict=True), id=i) for i, place in enumerate(places)]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+        session.detach()
+
+    def burst(self, n: int = 200) -> None:
+        """`n` dabs of a pen within one turn of the page's loop, each further right than the last."""
+        self.stage.evaluate(
+            """(stage, n) => {
+              const box = stage.getBoundingClientRect();
+              const pen = {pointerId: 1, button: 0, isPrimary: true, bubbles: true, pointerType: 'pen'};
+              const send = (type, i) => stage.dispatchEvent(new PointerEvent(type, {...pen,
+                clientX: box.left + i / n * box.width, clientY: box.top + 0.6 * box.height}));
+              stage.setPointerCapture = () => {};
+              for (let i = 0; i < n; i++) { send('pointerdown', i); send('pointerup', i); }
+              delete stage.setPointerCapture;
+            }""",
+            n,
+        )
+
+
+@pytest.fixture(scope="session")
+def hand_on() -> Callable:
+    """`hand_on(view)` gives the `Hand` on the painter in a view."""
+    return Hand

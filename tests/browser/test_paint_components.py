@@ -1,7 +1,5 @@
 """The painting components with a kernel behind them: mouse, finger and keys paint, Python decides, nothing is lost."""
 
-import json
-
 import pytest
 from playwright.sync_api import expect
 
@@ -73,17 +71,9 @@ show()
 
 
 @pytest.fixture(scope="module")
-def notebook(lab, open_notebook):
-    cells = [SETUP, "ui.Layout.of(ui.row(painter, ui.column(stack, compare)))", "painter", "print()"]
-    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    book = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python"}},
-    }
-    book["cells"] = [code | {"id": f"c{i}", "source": source} for i, source in enumerate(cells)]
-    (lab.folder / "paint.ipynb").write_text(json.dumps(book))
-    with open_notebook("paint.ipynb") as opened:
+def notebook(open_cells):
+    cells = [SETUP, "ui.Layout.of(ui.row(painter, ui.column(stack, compare)))", "painter"]
+    with open_cells("paint.ipynb", *cells) as opened:
         opened.run(0)
         opened.run(1)
         yield opened
@@ -101,18 +91,9 @@ def view(notebook):
     return shown
 
 
-def place(view, x, y):
-    """Where a point of the picture (in shares of its size) is on the page."""
-    box = view.locator(".gw-stage").bounding_box()
-    return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
-
-def drag(view, start, end, steps=6):
-    mouse = view.page.mouse
-    mouse.move(*place(view, *start))
-    mouse.down()
-    mouse.move(*place(view, *end), steps=steps)
-    mouse.up()
+@pytest.fixture
+def hand(view, hand_on):
+    return hand_on(view)
 
 
 def colour(view, x, y):
@@ -122,45 +103,26 @@ def colour(view, x, y):
     )[:3]
 
 
-def eventually(check, page, seconds=10.0):
-    for _ in range(int(seconds * 20)):
-        if check():
-            return
-        page.wait_for_timeout(50)
-    assert check()
-
-
 def painted(notebook, x, y):
     """The opacity of the newest stroke at a pixel of the picture."""
     return float(notebook.ask(f"edits[-1]['mask'][{y}, {x}]"))
 
 
-def test_the_mouse_paints_and_the_picture_follows(view, notebook):
-    drag(view, (0.2, 0.5), (0.8, 0.5))
+def test_the_mouse_paints_and_the_picture_follows(view, hand, notebook):
+    hand.drag((0.2, 0.5), (0.8, 0.5))
     expect(view.locator(".gw-stage")).to_have_attribute("data-strokes", "1")  # at once
-    eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40], view.page)
+    notebook.eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40])
     expect(view.locator(".gw-stage")).to_have_attribute("data-strokes", "0")  # and gone with the new picture
     assert [painted(notebook, x, 24) for x in (16, 32, 48)] == [1.0, 1.0, 1.0]
     assert painted(notebook, 32, 8) == 0.0
     assert colour(view, 0.5, 0.1) == [70, 110, 60]
 
 
-def test_a_finger_paints_and_two_zoom(view, notebook):
-    session = view.page.context.new_cdp_session(view.page)
-
-    def touch(kind, *points):
-        at = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
-
-    touch("touchStart", place(view, 0.3, 0.3))
-    for x in (0.4, 0.5, 0.6):
-        touch("touchMove", place(view, x, 0.3))
-    touch("touchEnd")
-    eventually(lambda: notebook.ask("len(edits)") == "1", view.page)
+def test_a_finger_paints_and_two_zoom(view, hand, notebook):
+    hand.touch(*(((x, 0.3),) for x in (0.3, 0.4, 0.5, 0.6)))
+    notebook.eventually(lambda: notebook.ask("len(edits)") == "1")
     assert painted(notebook, 32, 14) == 1.0
-    touch("touchStart", place(view, 0.4, 0.5), place(view, 0.6, 0.5))
-    touch("touchMove", place(view, 0.3, 0.5), place(view, 0.7, 0.5))
-    touch("touchEnd")
+    hand.touch(((0.4, 0.5), (0.6, 0.5)), ((0.3, 0.5), (0.7, 0.5)))
     whole = view.locator(".gw-paint-zoom button").nth(1)
     expect(whole).not_to_have_text("100 %")
     whole.click()
@@ -176,23 +138,23 @@ def test_the_keys_paint(view, notebook):
         keyboard.press("ArrowUp")
     expect(view.locator(".gw-brush")).to_be_visible()
     keyboard.press("Enter")
-    eventually(lambda: notebook.ask("len(edits)") == "1", view.page)
+    notebook.eventually(lambda: notebook.ask("len(edits)") == "1")
     assert painted(notebook, 32, 16) == 1.0
     stage.focus()
     keyboard.down(" ")
     for _ in range(8):
         keyboard.press("ArrowRight")
     keyboard.up(" ")
-    eventually(lambda: notebook.ask("len(edits)") == "2", view.page)
+    notebook.eventually(lambda: notebook.ask("len(edits)") == "2")
     assert painted(notebook, 40, 24) == 1.0
 
 
-def test_escape_cancels_and_no_cell_is_lost(view, notebook):
+def test_escape_cancels_and_no_cell_is_lost(view, hand, notebook):
     cells = notebook.page.locator(".jp-Notebook .jp-Cell").count()
     mouse = view.page.mouse
-    mouse.move(*place(view, 0.3, 0.3))
+    mouse.move(*hand.place(0.3, 0.3))
     mouse.down()
-    mouse.move(*place(view, 0.6, 0.3), steps=4)
+    mouse.move(*hand.place(0.6, 0.3), steps=4)
     view.page.keyboard.press("Escape")
     mouse.up()
     for key in "ddxb":
@@ -202,87 +164,76 @@ def test_escape_cancels_and_no_cell_is_lost(view, notebook):
     assert notebook.page.locator(".jp-Notebook .jp-Cell").count() == cells
 
 
-def test_undo_and_redo_from_the_picture_and_from_the_list(view, notebook):
-    drag(view, (0.2, 0.5), (0.8, 0.5))
-    eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40], view.page)
+def test_undo_and_redo_from_the_picture_and_from_the_list(view, hand, notebook):
+    hand.drag((0.2, 0.5), (0.8, 0.5))
+    notebook.eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40])
     view.page.keyboard.press("Control+z")
-    eventually(lambda: colour(view, 0.5, 0.5) == [70, 110, 60], view.page)
+    notebook.eventually(lambda: colour(view, 0.5, 0.5) == [70, 110, 60])
     view.page.keyboard.press("Control+Shift+z")
-    eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40], view.page)
+    notebook.eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40])
     view.locator(".gw-edit-stack").get_by_role("button", name="Undo").click()
-    eventually(lambda: colour(view, 0.5, 0.5) == [70, 110, 60], view.page)
+    notebook.eventually(lambda: colour(view, 0.5, 0.5) == [70, 110, 60])
 
 
-def test_the_list_mutes_weakens_moves_and_deletes(view, notebook):
-    drag(view, (0.2, 0.3), (0.8, 0.3))
-    drag(view, (0.2, 0.7), (0.8, 0.7))
+def test_the_list_mutes_weakens_moves_and_deletes(view, hand, notebook):
+    hand.drag((0.2, 0.3), (0.8, 0.3))
+    hand.drag((0.2, 0.7), (0.8, 0.7))
     rows = view.locator(".gw-stack-row")
     expect(rows).to_have_count(2)
     rows.nth(1).hover()
-    eventually(lambda: notebook.ask("stack.hovered") == "s0", view.page)
+    notebook.eventually(lambda: notebook.ask("stack.hovered") == "s0")
     rows.nth(1).get_by_role("button", name="Mute").click()
-    eventually(lambda: colour(view, 0.5, 0.3) == [70, 110, 60], view.page)
+    notebook.eventually(lambda: colour(view, 0.5, 0.3) == [70, 110, 60])
     rows.nth(0).focus()
     for _ in range(10):
         view.page.keyboard.press("ArrowLeft")
-    eventually(lambda: colour(view, 0.5, 0.7) == [145, 75, 50], view.page)  # half of each
+    notebook.eventually(lambda: colour(view, 0.5, 0.7) == [145, 75, 50])  # half of each
     grip = rows.nth(0).locator(".gw-stack-grip").bounding_box()
     mouse = view.page.mouse
     mouse.move(grip["x"] + 5, grip["y"] + 5)
     mouse.down()
     mouse.move(grip["x"] + 5, grip["y"] + 60, steps=5)
     mouse.up()
-    eventually(lambda: notebook.ask("[edit['id'] for edit in edits]") == "['s1', 's0']", view.page)
+    notebook.eventually(lambda: notebook.ask("[edit['id'] for edit in edits]") == "['s1', 's0']")
     rows.nth(0).focus()
     view.page.keyboard.press("Delete")
     expect(rows).to_have_count(1)
     assert notebook.ask("[edit['id'] for edit in edits]") == "['s1']"
 
 
-def test_a_burst_of_strokes_all_arrives_in_order(view, notebook):
-    stage = view.locator(".gw-stage")
-    stage.evaluate(
-        """stage => {
-          const box = stage.getBoundingClientRect();
-          const pen = {pointerId: 1, button: 0, isPrimary: true, bubbles: true, pointerType: 'pen'};
-          const send = (type, x) => stage.dispatchEvent(new PointerEvent(type,
-            {...pen, clientX: box.left + x * box.width, clientY: box.top + box.height / 2}));
-          stage.setPointerCapture = () => {};
-          for (let i = 0; i < 200; i++) { send('pointerdown', i / 200); send('pointerup', i / 200); }
-          delete stage.setPointerCapture;
-        }"""
-    )
-    eventually(lambda: notebook.ask("len(edits)") == "200", view.page, 30)
+def test_a_burst_of_strokes_all_arrives_in_order(view, hand, notebook):
+    hand.burst(200)
+    notebook.eventually(lambda: notebook.ask("len(edits)") == "200", 30)
     middles = "[float((e['mask'].sum(0) * np.arange(64)).sum() / e['mask'].sum()) for e in edits]"
     assert notebook.ask(f"{middles} == sorted({middles})") == "True"
-    expect(stage).to_have_attribute("data-strokes", "0", timeout=20_000)
+    expect(hand.stage).to_have_attribute("data-strokes", "0", timeout=20_000)
 
 
-def test_a_refused_stroke_stays_and_can_be_sent_again(view, notebook):
+def test_a_refused_stroke_stays_and_can_be_sent_again(view, hand, notebook):
     notebook.ask("refusing.append(True)")
-    drag(view, (0.2, 0.5), (0.8, 0.5))
+    hand.drag((0.2, 0.5), (0.8, 0.5))
     status = view.locator(".gw-paint-status")
     expect(status).to_contain_text("This stroke was not taken and is kept here: Choose a brush first.")
     expect(view.locator(".gw-stage")).to_have_attribute("data-strokes", "1")
     notebook.ask("refusing.clear()")
     status.get_by_role("button", name="Send again").click()
-    eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40], view.page)
+    notebook.eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40])
     assert notebook.ask("(len(edits), painter.error)") == "(1, '')"
 
 
-def test_two_views_of_one_painter_show_the_same_picture(view, notebook):
+def test_two_views_of_one_painter_show_the_same_picture(view, notebook, hand_on):
     notebook.run(2)
     other = notebook.cell(2)
     expect(other.locator(".gw-mask-painter")).to_have_attribute("data-ready", "1")
     other.locator(".gw-stage").scroll_into_view_if_needed()
-    drag(other, (0.2, 0.5), (0.8, 0.5))
-    eventually(lambda: colour(other, 0.5, 0.5) == [220, 40, 40], view.page)
-    eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40], view.page)
+    hand_on(other).drag((0.2, 0.5), (0.8, 0.5))
+    notebook.eventually(lambda: colour(other, 0.5, 0.5) == [220, 40, 40])
+    notebook.eventually(lambda: colour(view, 0.5, 0.5) == [220, 40, 40])
     expect(view.locator(".gw-stack-row")).to_have_count(1)
 
 
-def test_the_line_between_before_and_after_follows_pointer_and_keys(view, notebook):
-    drag(view, (0.2, 0.5), (0.8, 0.5))
+def test_the_line_between_before_and_after_follows_pointer_and_keys(view, hand, notebook):
+    hand.drag((0.2, 0.5), (0.8, 0.5))
     line = view.locator(".gw-compare-line")
     expect(line).to_be_visible()
     line.scroll_into_view_if_needed()
@@ -292,9 +243,9 @@ def test_the_line_between_before_and_after_follows_pointer_and_keys(view, notebo
     mouse.down()
     mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 20, steps=5)
     mouse.up()
-    eventually(lambda: abs(float(notebook.ask("compare.position")) - 0.25) < 0.01, view.page)
+    notebook.eventually(lambda: abs(float(notebook.ask("compare.position")) - 0.25) < 0.01)
     line.focus()  # asking Python took it away
     view.page.keyboard.press("End")
-    eventually(lambda: notebook.ask("compare.position") == "1.0", view.page)
+    notebook.eventually(lambda: notebook.ask("compare.position") == "1.0")
     view.locator(".gw-compare").get_by_role("radio", name="Difference").click()
     expect(view.locator(".gw-compare-legend")).to_contain_text("Largest change")

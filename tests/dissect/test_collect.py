@@ -14,8 +14,8 @@ from ganwidgets.dissect.bootstrap import image_weights
 from ganwidgets.dissect.calibrate import Calibration, at_levels, calibrate
 from ganwidgets.dissect.collect import LayerCounts, draws_that_fit
 from ganwidgets.dissect.options import Options
+from ganwidgets.nn.histograms import Edges
 from ganwidgets.nn.images import upsample
-from ganwidgets.nn.stats import Edges
 
 BATCHES = 6
 

@@ -123,6 +123,24 @@ def test_settings_that_do_not_fit_are_refused(options, error, message):
         small(**options)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["crane", "dog", "crane", "cat"], ("crane (0)", "dog", "crane (2)", "cat")),
+        (["a", "a", "a (0)", "b"], ("a (0) (0)", "a (1)", "a (0) (2)", "b")),
+        (["d", "c", "b", "a"], ("d", "c", "b", "a")),
+    ],
+)
+def test_no_two_classes_have_one_name(images, given, kept):
+    """ImageNet has two cranes; a table by class, or a choice of one, must not take them for the same."""
+    from ganwidgets.ablate import class_ablation
+
+    classifier = small(classes=given)
+    assert classifier.classes == kept
+    table = class_ablation(classifier, "1", images.repeat(2, 1, 1, 1), [0, 2, 1, 3, 0, 2, 1, 3, 0, 2]).class_frame(0)
+    assert table["class"].tolist() == list(kept)
+
+
 def test_networks_that_are_no_classifiers_are_refused():
     from ganwidgets.models.classifiers import TorchClassifier
 

@@ -51,6 +51,38 @@ def test_a_clip_moves_by_whole_cells_and_is_cut_at_the_border(planted, pictures)
         paste(clip, move=(1, 0))
 
 
+@pytest.mark.parametrize("region", [(2, 2), (4, 8), (8, 4), (8, 8), (3, 5), (16, 6), (12, 100)])
+@pytest.mark.parametrize("cells", [(8, 8), (4, 8), (5, 3)])
+@pytest.mark.parametrize("move", [(0, 0), (0.125, 0.25), (-0.25, 0.5), (0.4, -1 / 3)])
+def test_the_region_moves_by_exactly_as_much_as_the_activations(region, cells, move):
+    """Whichever of the two is coarser: the layer sees of the region what it saw before, moved by whole cells."""
+    from ganwidgets.nn.regions import resize
+    from ganwidgets.paint import Clip, paste
+    from ganwidgets.paint.clips import _shifted
+
+    marked = torch.rand(region, generator=torch.Generator().manual_seed(0))
+    acts = torch.rand(2, *cells, generator=torch.Generator().manual_seed(1))
+    stroke = paste(Clip("layer", acts, marked), move=move)
+    steps = [round(share * size) for share, size in zip(move, cells, strict=True)]
+    expected = _shifted(resize(marked, cells), steps)
+    torch.testing.assert_close(resize(stroke.region, cells), expected, atol=1e-6, rtol=0)
+    assert torch.equal(stroke.value, _shifted(acts, steps))
+    share = marked.mean() if steps == [0, 0] else expected.mean()
+    assert float(stroke.region.mean()) == pytest.approx(float(share), abs=1e-6)
+    assert set(stroke.region.unique().tolist()) <= {0.0, *marked.unique().tolist()}  # divided, not blurred
+
+
+def test_a_region_too_large_to_be_divided_moves_as_the_layer_sees_it():
+    from ganwidgets.nn.regions import resize
+    from ganwidgets.paint import Clip, paste
+
+    marked = torch.zeros(1023, 2)
+    marked[:300, 0] = 1
+    stroke = paste(Clip("layer", torch.zeros(1, 1024, 2), marked), move=(0.25, 0.5))
+    rows = resize(stroke.region, (1024, 2))[:, 1].nonzero()
+    assert (int(rows.min()), int(rows.max())) == (256, 256 + 300) and not stroke.region[:, 0].any()
+
+
 def test_chosen_units_and_half_the_strength(planted, pictures):
     from ganwidgets.paint import apply_to_many, copy_region, paste
 

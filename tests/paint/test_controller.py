@@ -195,6 +195,22 @@ def test_the_picture_comes_before_the_report_and_the_report_grows(make, planted)
     assert controller.report is None
 
 
+def test_what_is_shown_settles_after_a_moment_unless_something_newer_comes(make):
+    controller = make(units=(0,), segmenter=None)
+    controller.settle_delay = 0.2
+    seen = []
+    controller.observe(lambda change: seen.append((change.name, len(change.new.strokes))), ["shown", "settled"])
+    for _ in range(2):
+        controller.paint(box())
+        controller.wait_for_picture(20.0)
+        assert controller.shown.strokes == controller.strokes
+    controller.wait(20.0)
+    assert seen == [("shown", 1), ("shown", 2), ("settled", 2)] and controller.settled is controller.shown
+    controller.clear()
+    controller.wait(20.0)
+    assert controller.settled.strokes == ()
+
+
 def test_the_report_is_what_a_script_measures(make, planted, reader, dissection):
     from ganwidgets.paint import report
 

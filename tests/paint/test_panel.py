@@ -124,6 +124,71 @@ def test_a_stroke_of_a_brush_changes_the_picture_inside_it_and_is_listed(make):
     assert panel.painter.color == "#d55e00" == entry["color"]
 
 
+@pytest.fixture
+def sent(monkeypatch):
+    """Traits that go to the front end, each with its component, and answers, in the order in which they go."""
+    found = []
+
+    def publish(self, msg_type, data=None, metadata=None, buffers=None, **keys):
+        self.__dict__.setdefault("told", []).append((data or {}, buffers or []))
+        data = data or {}
+        aside = (path[0] for path in data.get("buffer_paths", ()))  # bytes
+        names = {*data.get("state", {}), *aside}
+        found.append((self, sorted(names) or ["answer"]))
+
+    monkeypatch.setattr(QuietComm, "publish_msg", publish)
+    return lambda component: [(i, names) for i, (one, names) in enumerate(found) if one is component.comm]
+
+
+def test_the_picture_goes_to_the_page_first_and_what_comes_with_it_a_moment_later(make, sent, monkeypatch):
+    from ganwidgets.paint import panel as module
+
+    monkeypatch.setattr(module, "PATIENCE", 20.0)
+    panel = make()
+    panel.brush, panel.painting.mode = "red", "remove"
+    panel.scene = next(i for i, shown in enumerate(panel.painting.scenes) if shown[2, 2, 0] > shown[2, 2, 1] + 50)
+    panel.wait(10.0)
+    panel._answered = -1e9
+    start = [len(sent(part)) for part in (panel.painter, panel.stack, panel.compare)]
+    assert browser_paints(panel) == ""
+    of_painter, of_stack, of_compare = (
+        sent(part)[n:] for part, n in zip((panel.painter, panel.stack, panel.compare), start, strict=True)
+    )
+    assert of_painter[0][1] == ["image"]
+    answered = next(i for i, names in of_painter if names == ["answer"])
+    first = min(i for i, _ in (*of_stack, *of_compare))
+    assert of_painter[0][0] < first and of_painter[0][0] < answered
+    assert [names for _, names in of_stack if "sheet" in names] == [["entries", "sheet"]]
+    thumbnails = next(i for i, names in of_stack if "sheet" in names)
+    assert ["entries"] in [names for i, names in of_stack if i < answered], "the list is there with the answer"
+    assert thumbnails > answered and min(i for i, _ in of_compare) > answered
+    assert all("before" not in names for _, names in of_compare)
+
+
+def test_neither_a_slow_picture_nor_strokes_in_quick_succession_hold_up_the_answers(make, monkeypatch):
+    import threading
+
+    from ganwidgets.testing import planted_generator
+
+    network, may_go = planted_generator(), threading.Event()
+    may_go.set()
+    network.module.layer2.register_forward_hook(lambda *given: may_go.wait(20) and None)
+    panel = make(network, known=None, segmenter=None, layer="layer1")
+    panel.units, panel._answered = [0], -1e9
+    waited = []
+    wait = panel.painting.wait_for_picture
+    monkeypatch.setattr(panel.painting, "wait_for_picture", lambda timeout: waited.append(timeout) or wait(timeout))
+    may_go.clear()
+    size = {"tool": "paint", "width": 16, "height": 16}
+    for i in range(20):
+        assert browser_asks(panel.painter, "stroke", [memoryview(mask(0, 8).tobytes())], stroke=f"s{i}", **size) == ""
+        assert len(panel.strokes) == len(panel.stack.entries) == i + 1 and not panel.painting.shown.strokes
+    assert 1 <= len(waited) < 20 and set(waited) == {0.05}
+    may_go.set()
+    panel.wait(20.0)
+    assert len(panel.painting.shown.strokes) == 20 and panel.stack.sheet["count"] == 20
+
+
 def test_units_of_ones_own_paint_too_and_leave_the_brush(make):
     panel = make()
     panel.brush = "red"

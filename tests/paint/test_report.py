@@ -28,7 +28,7 @@ def stroke():
 def test_red_on_a_plain_picture_gains_all_of_the_brush_and_nothing_else(planted, reader, stroke):
     from ganwidgets.paint import report
 
-    found = report(planted, [stroke()], PLAIN, reader, scenes=40, chance_sets=12)
+    found = report(planted, [stroke()], PLAIN, reader, scenes=40, n_random_sets=12)
     assert (found.brush_pixels, found.achieved) == (24, 24)
     assert (found.changed_inside, found.changed_outside) == (1.0, 0.0)
     assert found.stood == "" and found.outside.tolist() == [[0] * 4] * 2
@@ -52,7 +52,7 @@ def test_predicted_is_the_mean_gain_of_the_same_stroke_alone_on_other_scenes(pla
 def test_chance_is_the_same_stroke_with_random_units(planted, reader, stroke):
     from ganwidgets.paint import report
 
-    found = report(planted, [stroke(units=(0, 4))], PLAIN, reader, scenes=0, chance_sets=60, seed=1)
+    found = report(planted, [stroke(units=(0, 4))], PLAIN, reader, scenes=0, n_random_sets=60, seed=1)
     gains = found.chance[:, 0]
     assert set(gains.tolist()) == {0, 24} and found.predicted is None  # unit 0 is among the two, or is not
     assert 0.1 < (gains > 0).mean() < 0.45  # 2 of 8: a quarter
@@ -74,7 +74,7 @@ def test_a_soft_fringe_is_neither_inside_nor_outside(planted, reader, stroke):
     soft = np.maximum(box((4, 8), (6, 12), 0.2), box((5, 7), (7, 11), 0.8))
     inside, outside = footprint(stroke(region=soft), (16, 16))
     assert torch.equal(inside, torch.tensor(soft > 0.5)) and torch.equal(outside, torch.tensor(soft == 0))
-    found = report(planted, [stroke(region=soft)], PLAIN, reader, scenes=0, chance_sets=0)
+    found = report(planted, [stroke(region=soft)], PLAIN, reader, scenes=0, n_random_sets=0)
     assert (found.brush_pixels, found.changed_outside, found.inside[1, 0], found.outside[1, 0]) == (8, 0.0, 8, 0)
 
 
@@ -82,16 +82,50 @@ def test_any_stroke_can_be_asked_about_and_the_others_stay(planted, reader, stro
     from ganwidgets.paint import report
 
     lower, upper = stroke(), stroke(sign="remove", region=box((4, 8), (9, 12)))
-    found = report(planted, [lower, upper], PLAIN, reader, which=0, scenes=0, chance_sets=0)
+    found = report(planted, [lower, upper], PLAIN, reader, which=0, scenes=0, n_random_sets=0)
     assert found.stroke.uid == lower.uid and found.achieved == 12  # the other half of it is removed above
-    muted = report(planted, [stroke(muted=True)], PLAIN, reader, scenes=0, chance_sets=0)
+    muted = report(planted, [stroke(muted=True)], PLAIN, reader, scenes=0, n_random_sets=0)
     assert muted.achieved == 24  # what it would do
+
+
+@pytest.mark.parametrize(
+    ("scene", "units", "options", "obstacle", "words"),
+    [
+        (PLAIN, (0,), {}, "", ""),  # it is red now
+        (PLAIN, (0,), {"sign": "remove"}, "absent", "Nothing happened: there was no red inside the brush."),
+        (RED, (0,), {"region": box((4, 8), (0, 8))}, "already", "Nothing happened: red was there already."),
+        (RED, (1,), {"concept": "blue", "region": box((4, 8), (0, 8))}, "here", "here, where red stood; the same"),
+        (PLAIN, (4,), {}, "anywhere", "no more in other scenes: try another place, another layer or more units."),
+    ],
+)
+def test_a_stroke_that_did_nothing_says_what_stood_in_the_way(
+    planted, reader, stroke, scene, units, options, obstacle, words
+):
+    """Blue paint over red is neither, so unit 1 does nothing where it is red, and something in half of the scenes."""
+    from ganwidgets.paint import report
+
+    found = report(planted, [stroke(units=units, **options)], scene, reader, scenes=12, n_random_sets=6)
+    assert found.obstacle == obstacle and words in found.why_nothing
+    assert bool(found.why_nothing) is bool(obstacle)
+
+
+def test_a_pixel_or_two_is_almost_nothing_and_unknown_chance_no_reason(planted, reader, stroke):
+    from dataclasses import replace
+
+    from ganwidgets.paint import report
+
+    found = report(planted, [stroke(units=(4,), region=np.ones((16, 16)))], PLAIN, reader, scenes=4, n_random_sets=4)
+    found = replace(found, chance=0 * found.chance)
+    for gained, obstacle in ((5, "anywhere"), (6, "")):  # 2 % of 256
+        assert replace(found, inside=np.array([[0, 0, 0, 0], [gained, 0, 0, 0]])).obstacle == obstacle
+    for part in ("chance", "elsewhere"):
+        assert replace(found, **{part: getattr(found, part)[:0]}).obstacle == ""
 
 
 def test_the_report_in_words_and_as_a_table(planted, reader, stroke):
     from ganwidgets.paint import report
 
-    found = report(planted, [stroke()], RED, reader, scenes=8, chance_sets=5)
+    found = report(planted, [stroke()], RED, reader, scenes=8, n_random_sets=5)
     words = found.sentence
     for part in ("red: +16 of 24 pixels in the brush", "red stood there", "in 8 other scenes +", "random units "):
         assert part in words
@@ -106,7 +140,7 @@ def test_the_report_in_words_and_as_a_table(planted, reader, stroke):
 def test_units_without_a_known_concept_are_reported_by_what_changed(planted, reader, stroke, concept):
     from ganwidgets.paint import report
 
-    found = report(planted, [stroke(concept=concept)], PLAIN, reader, scenes=2, chance_sets=1)
+    found = report(planted, [stroke(concept=concept)], PLAIN, reader, scenes=2, n_random_sets=1)
     assert found.achieved is None and found.predicted is None
     assert found.sentence == "100% of the brush and 0% of the rest changed visibly."
     assert found.to_frame()["achieved"].tolist() == [24, 0, 0, 24]
@@ -133,7 +167,7 @@ def test_a_pasted_clip_has_a_prediction_but_no_random_twin(planted, reader):
 def test_a_stroke_that_covers_everything_has_no_outside(planted, reader, stroke):
     from ganwidgets.paint import report
 
-    found = report(planted, [stroke(region=np.ones((4, 4)))], PLAIN, reader, scenes=0, chance_sets=0)
+    found = report(planted, [stroke(region=np.ones((4, 4)))], PLAIN, reader, scenes=0, n_random_sets=0)
     assert found.changed_outside == 0.0 and found.brush_pixels == 256
 
 

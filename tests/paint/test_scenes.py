@@ -28,7 +28,7 @@ def test_every_brush_changes_pixels_inside_more_than_outside(world):
         stroke = Stroke(brush.layer, brush.units, disc(40, 20, 9), brush.value, concept=brush.concept)
         changes = []
         for z in network.sample_z(4, seed=5).split(1):
-            shown = report(network, [stroke], z, segmenter, scenes=0, chance_sets=0)
+            shown = report(network, [stroke], z, segmenter, scenes=0, n_random_sets=0)
             changes.append((shown.changed_inside, shown.changed_outside))
         inside, outside = np.mean(changes, axis=0)
         assert inside > 2 * outside, brush.concept
@@ -42,6 +42,6 @@ def test_the_tree_brush_draws_trees_inside_more_than_random_units_do(world):
     network, segmenter, dissection = world
     tree = next(brush for brush in brushes(dissection, network) if brush.concept == "tree")
     stroke = Stroke(tree.layer, tree.units, disc(40, 32, 10), tree.value, concept="tree")
-    found = report(network, [stroke], network.sample_z(1, seed=5), segmenter, scenes=24, chance_sets=10)
+    found = report(network, [stroke], network.sample_z(1, seed=5), segmenter, scenes=24, n_random_sets=10)
     assert found.predicted[0] > 0.05 * found.brush_pixels  # the mean of 24 scenes
     assert found.predicted[0] > found.by_chance[0]

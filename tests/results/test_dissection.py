@@ -152,3 +152,14 @@ def test_a_result_cannot_be_changed(paper):
         paper.n = 41
     with pytest.raises(FrozenInstanceError):
         paper.layer().threshold = paper.layer().area
+
+
+def test_without_pictures_all_numbers_stay_and_the_file_is_small(real, tmp_path):
+    from ganwidgets.results.files import load
+
+    small = load(real.without_pictures().save(tmp_path / "small.gwd"))
+    assert small.to_frame().equals(real.to_frame())
+    np.testing.assert_array_equal(small.layer("layer2").iou, real.layer("layer2").iou)
+    assert len(small.exemplars(0, "layer1")) == len(small.counterexamples(0, "layer1")) == 0
+    assert (tmp_path / "small.gwd").stat().st_size < real.save(tmp_path / "all.gwd").stat().st_size / 8
+    assert len(real.exemplars(0, "layer1")) == 8  # untouched

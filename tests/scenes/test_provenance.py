@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from ganwidgets.scenes.provenance import (
     MAX_EARLY_BYTES,
     RECORD,
     WEIGHTS,
+    publish_dissection,
     publish_gan,
     publish_segmenter,
     recorded,
+    sha256,
 )
 from ganwidgets.scenes.train_gan import GanSettings, GanTraining
 from ganwidgets.scenes.train_segmenter import SegmenterSettings, SegmenterTraining
@@ -89,6 +92,50 @@ def test_publishing_a_segmenter_leaves_the_gan_section_alone(gan_run, tmp_path):
     assert record["gan"] == before
     assert record["segmenter"]["metrics"] == {"mean_iou": 0.5}
     assert record["segmenter"]["settings"]["steps"] == 2
+
+
+@pytest.fixture(scope="module")
+def dissected():
+    import ganwidgets as gw
+
+    return gw.dissect.run(gw.load("scenes"), segmenter=gw.segment.load("scenes"), layer="layer4", n=64)
+
+
+@pytest.fixture
+def published(tmp_path):
+    for name in ("generator.safetensors", "segmenter.safetensors"):
+        (tmp_path / name).write_bytes((WEIGHTS / name).read_bytes())
+    return tmp_path
+
+
+def test_publishing_a_dissection(dissected, published):
+    from ganwidgets.results.files import load
+
+    dissected.save(published / "run.gwd")
+    record = publish_dissection(published / "run.gwd", published)
+    assert record == recorded("dissection", published) and set(record["files"]) == {"dissection.safetensors"}
+    assert record["of"]["segmenter.safetensors"] == sha256(WEIGHTS / "segmenter.safetensors")
+    assert record["command"].startswith("ganwidgets dissect scenes --layer layer4 --n 64 --seed 1 --save")
+    assert load(published / "dissection.safetensors").to_frame().equals(dissected.to_frame())
+    assert not list(published.glob("*.new"))
+
+
+def test_only_a_whole_dissection_of_the_published_generator_is_taken(dissected, published):
+    run = published / "run.gwd"
+    for wrong, words in (({"network": "faces"}, "of 'scenes' by 'scenes'"), ({"n": 32}, "complete dissection")):
+        replace(dissected, **wrong).save(run)
+        with pytest.raises(ValueError, match=words):
+            publish_dissection(run, published)
+    replace(dissected, fingerprint="0" * 64).save(run)
+    with pytest.raises(ValueError, match="of other weights: dissect again"):
+        publish_dissection(run, published)
+    assert not (published / "dissection.safetensors").exists()
+
+
+def test_the_bundled_dissection_is_of_the_bundled_networks():
+    """If this fails, a network was published again: make the dissection again as `scenes/train.py` says."""
+    of = recorded("dissection")["of"]
+    assert of == {name: sha256(WEIGHTS / name) for name in ("generator.safetensors", "segmenter.safetensors")}
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

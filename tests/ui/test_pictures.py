@@ -49,3 +49,10 @@ def test_long_names_are_cut() -> None:
     buffer = io.BytesIO()
     draw.cards([card]).save(buffer, "PNG")
     assert buffer.getvalue()
+
+
+def test_places_without_a_picture_are_blank_in_a_still() -> None:
+    reds = [np.full((16, 16, 3), (200, 0, 0), np.uint8)] * 3
+    pixels = np.asarray(ui.ImageGrid(sheets={"all": sheets.sheet(reds, 2)}).picture())
+    assert pixels.shape == (32, 32, 3) and (pixels[16:, 16:] == 255).all()
+    assert (pixels[:16, :, 0] > 150).all() and (pixels[16:, :15, 1] < 60).all()
