@@ -38,6 +38,7 @@ def notebook(open_cells):
     with open_cells("gone.ipynb", SETUP, "p", "p") as opened:
         for cell in range(3):
             opened.run(cell)
+        opened.save()
         yield opened
 
 
@@ -65,7 +66,6 @@ def test_running_the_cell_again_bids_the_old_views_farewell(views, notebook):
 
 @pytest.mark.parametrize("what", [RESTART, SHUT_DOWN], ids=["restarted", "shut down"])
 def test_views_say_that_they_are_disconnected(views, notebook, what):
-    notebook.save()
     tell(notebook.page, what)
     for view in views:
         notice = view.locator(".gw-notice").first
@@ -80,7 +80,7 @@ def test_views_say_that_they_are_disconnected(views, notebook, what):
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["one's own", "somebody else's"])
 def test_a_saved_notebook_shows_pictures_without_a_kernel(notebook, lab, watched, trusted):
-    """Saved by the tests above. JupyterLab trusts it as it was saved here; not once it was changed elsewhere."""
+    """JupyterLab trusts a notebook as it was saved here; not once it was changed elsewhere."""
     name, saved = f"saved-{trusted}.ipynb", json.loads((lab.folder / "gone.ipynb").read_text())
     if not trusted:
         saved["cells"].append({"cell_type": "markdown", "id": "m", "metadata": {}, "source": "changed"})

@@ -85,13 +85,13 @@ def test_a_stroke_and_its_picture_do_not_wait_for_the_answer(make):
 
     def shown(change):
         if seen and len(change.new.strokes) == 2:
-            seen.append(panel.inserting.status)
+            seen.append(panel.inserting.context.n)
 
     panel.inserting.observe(second_stroke, "progress")
     panel.painting.observe(shown, "shown")
     paint(panel, panel.red)
-    assert seen == ["running", "running"]
-    assert panel.inserting.status == "done"
+    assert seen == ["running", 3]  # the first look of three scenes is there, the others are on their way
+    assert panel.inserting.status == "done" and panel.inserting.context.n == 12
 
 
 def test_what_takes_too_long_is_stopped_and_the_message_says_who_has_the_time(make, monkeypatch):
