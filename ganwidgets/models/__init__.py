@@ -7,10 +7,14 @@ from ganwidgets.models.classifier_sources import load_classifier
 from ganwidgets.models.classifiers import Classifier, TorchClassifier
 from ganwidgets.models.dcgan import DCGAN
 from ganwidgets.models.edits import Edit, compose, set_units, zero_units
+from ganwidgets.models.export import export_weights
 from ganwidgets.models.generator import Generator, TorchGenerator
 from ganwidgets.models.layers import LayerInfo
 from ganwidgets.models.progan import ProGAN
 from ganwidgets.models.protocol import Network, State
+from ganwidgets.models.stylegan2 import StyleGAN2
+from ganwidgets.models.stylegan2_generator import StyleGAN2Generator
+from ganwidgets.models.weights import with_weights
 
 __all__ = [
     "DCGAN",
@@ -23,12 +27,16 @@ __all__ = [
     "Network",
     "ProGAN",
     "State",
+    "StyleGAN2",
+    "StyleGAN2Generator",
     "TorchClassifier",
     "TorchGenerator",
     "compose",
+    "export_weights",
     "load",
     "load_classifier",
     "names",
     "set_units",
+    "with_weights",
     "zero_units",
 ]

@@ -18,6 +18,8 @@ from ganwidgets.models.generator import Generator, TorchGenerator
 from ganwidgets.models.layers import did_you_mean
 from ganwidgets.models.progan import ProGAN, is_progan
 from ganwidgets.models.state_dicts import generator_weights
+from ganwidgets.models.stylegan2 import StyleGAN2, is_stylegan2
+from ganwidgets.models.stylegan2_generator import StyleGAN2Generator
 
 SCENES = Path(__file__).parents[1] / "scenes" / "weights"
 """Where the bundled weights are."""
@@ -40,8 +42,9 @@ def load(source: Any, name: str | None = None) -> Generator:
 
     Args:
         source: "scenes", the bundled world (or "scenes@<name>", earlier in its training; `names()` lists them);
-            "faces", 64-pixel faces (extra `faces`); the path of a weights file of a Progressive GAN or DCGAN
-            (.safetensors, torch, .npz); a state dict of one; a torch module; or a generator, which is given back.
+            "faces", 64-pixel faces (extra `faces`); the path of a weights file of a Progressive GAN, DCGAN or
+            StyleGAN2 (.safetensors, torch, .npz); a state dict of one; a torch module; or a generator, which is given
+            back.
         name: what reports call it; by default the name or file name.
 
     Raises:
@@ -52,6 +55,8 @@ def load(source: Any, name: str | None = None) -> Generator:
     """
     if isinstance(source, Generator):
         return source
+    if isinstance(source, StyleGAN2):
+        return StyleGAN2Generator(source, name)
     if isinstance(source, nn.Module):
         return TorchGenerator(source, name=name)
     if isinstance(source, Mapping):
@@ -64,13 +69,17 @@ def load(source: Any, name: str | None = None) -> Generator:
     path = _path(source)
     content = read_weights(path)
     try:
-        return _from_weights(content, name or (str(source) if _is_known(source) else path.stem))
+        generator = _from_weights(content, name or (str(source) if _is_known(source) else path.stem))
     except ValueError as error:
         raise ValueError(f"`source` {str(source)!r}: {error}") from error
+    generator.source = path.absolute()  # what `export_weights` takes as model
+    return generator
 
 
 def _from_weights(content: Any, name: str) -> Generator:
     state = generator_weights(content)
+    if is_stylegan2(state):
+        return StyleGAN2Generator(StyleGAN2.from_state_dict(state), name)
     if is_progan(state):
         return TorchGenerator(ProGAN.from_state_dict(state), name=name)
     if is_dcgan(state):
@@ -81,8 +90,8 @@ def _from_weights(content: Any, name: str) -> Generator:
         )
     first = ", ".join(f"{key} {tuple(part.shape)}" for key, part in list(state.items())[:3])
     raise ValueError(
-        f"the weights must be those of a Progressive GAN or DCGAN generator, got {len(state)} others ({first}, …). "
-        "Build their module in Python, load_state_dict() them, and pass the module: load(module), or "
+        f"the weights must be those of a Progressive GAN, DCGAN or StyleGAN2 generator, got {len(state)} others "
+        f"({first}, …). Build their module in Python, load_state_dict() them, and pass the module: load(module), or "
         "TorchGenerator(module, z_shape=(...))"
     )
 

@@ -5,6 +5,7 @@ walked through by an unpickler in which every name is a dummy, to compare what t
 only then torch reads them, with `weights_only=True`. `read_weights` gives what is inside or one sentence why not.
 """
 
+import argparse
 import io
 import pickle
 import zipfile
@@ -125,7 +126,8 @@ def _read_legacy(path: Path, size: int) -> Any:
 
 def _read_torch(path: Path) -> Any:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([argparse.Namespace]):  # plain data: the options of a training script
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path.name} holds Python objects besides tensors, which could run code and are not read; where it was "

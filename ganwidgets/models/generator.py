@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 import torch
@@ -34,10 +35,13 @@ class Generator(Network):
 
     Attributes:
         image_shape: (channels, height, width).
+        source: file that `load` read it from, or None; `export_weights` writes like it.
 
     Raises:
         ValueError: the module does not turn such latents into images of 1, 3 or 4 channels.
     """
+
+    source: Path | None = None
 
     def __init__(
         self,

@@ -28,16 +28,19 @@ class Stop(BaseException):
 class Plan:
     """One pass: `edits` in force, layers to `read`, one to `capture` before its edits, one to `replace`.
 
-    `replace` is (layer, activations, edits in force from that layer on). `found`, `captured` and `rng` are the yield.
+    `replace` is (layer, activations, edits in force from that layer on). With `keep_args`, what the captured layer's
+    module is called with is kept, too. `found`, `captured`, `args` and `rng` are the yield.
     """
 
     edits: Edits = ()
     read: tuple[str, ...] = ()
     capture: str | None = None
     replace: tuple[str, Tensor, Edits] | None = None
+    keep_args: bool = False
     stop: bool = False
     found: dict[str, Tensor] = field(default_factory=dict)
     captured: Tensor | None = None
+    args: tuple[Any, ...] = ()
     rng: tuple[Tensor, ...] = ()
 
     @property
@@ -72,6 +75,16 @@ class Plan:
                 return None
             layer = calls.get(next(number))
             return None if layer is None else self.visit(layer, output)
+
+        return hook
+
+    def note_args(self, call: int) -> Callable[[nn.Module, Any], None]:
+        """A forward pre-hook that keeps copies of what the `call`-th call of a module got; deaf to other threads."""
+        owner, number = threading.get_ident(), count()
+
+        def hook(module: nn.Module, args: Any) -> None:
+            if threading.get_ident() == owner and next(number) == call:
+                self.args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
 
         return hook
 

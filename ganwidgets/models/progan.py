@@ -37,7 +37,7 @@ class ScaledBias(nn.Module):
         return x * self.scale + self.b.to(x.dtype)[:, None, None]
 
 
-class Layer(nn.Module):
+class Layer(nn.Sequential):
     """Norm, optional nearest upsampling, convolution, scale and bias, LeakyReLU(0.2)."""
 
     def __init__(self, inputs: int, units: int, *, kernel: int = 3, padding: int = 1, up: bool = False) -> None:
@@ -48,9 +48,6 @@ class Layer(nn.Module):
         self.wscale = ScaledBias(units, math.sqrt(2) / (kernel * math.sqrt(inputs)))
         self.relu = nn.LeakyReLU(0.2)
         nn.init.normal_(self.conv.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.relu(self.wscale(self.conv(self.up(self.norm(x)))))
 
 
 class FirstLayer(Layer):

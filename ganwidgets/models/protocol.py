@@ -44,18 +44,20 @@ _thread = threading.local()
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A network run up to a layer, to be finished by `above` as often as wanted. Opaque but for three fields.
+    """A network run up to a layer, to be finished by `above` as often as wanted. Opaque but for four fields.
 
     Attributes:
         layer: where the run stopped.
         acts: what the layer gave, before edits of the layer itself. Do not change it in place.
         exact_skip: whether `above` skips the work below the layer (a plain sequence of modules); otherwise it runs
             the whole network again with the layer's output replaced: the same numbers, more slowly.
+        args: what the layer's module was called with, if that was asked for; else empty. Do not change it in place.
     """
 
     layer: str
     acts: Tensor
     exact_skip: bool
+    args: tuple[Any, ...] = field(repr=False)
     network: "Network" = field(repr=False)
     inputs: Inputs = field(repr=False)
     edits: Edits = field(repr=False)
@@ -121,6 +123,11 @@ class Network:
     @property
     def fingerprint(self) -> str:
         """Hash of the weights and of what computes with them: the same on every device, new when weights change."""
+        return self.weights_fingerprint
+
+    @property
+    def weights_fingerprint(self) -> str:
+        """Hash of the module alone, whatever else decides what it draws (a range of values, truncation, noise)."""
         return self._fingerprint.of(self.module)
 
     def __repr__(self) -> str:
@@ -170,19 +177,26 @@ class Network:
         edit.check(info.shape)
         return Intervention(self, info.name, edit)
 
-    def below(self, inputs: Inputs, layer: str, *, grad: bool | None = None) -> State:
+    def below(self, inputs: Inputs, layer: str, *, keep_args: bool = False, grad: bool | None = None) -> State:
         """Run up to a layer and keep what `above` needs for the rest.
+
+        Args:
+            inputs: of the network.
+            layer: where to stop.
+            keep_args: keep what the layer's module was called with, too: with it, the layer can be run again with
+                other weights.
+            grad: whether gradients are recorded; None means when grad mode is on and something requires them.
 
         Raises:
             ValueError: no such layer.
         """
         name, edits = self.layer_info(layer).name, self._edits()
-        plan = Plan(edits, capture=name, stop=True)
+        plan = Plan(edits, capture=name, keep_args=keep_args, stop=True)
         grad = _wants_grad(grad, plan, inputs)
         with torch.set_grad_enabled(grad):
             inputs = self._prepared(inputs)
         self._run(inputs, plan, grad)
-        return State(name, plan.captured, self._rest(name) is not None, self, inputs, edits, plan.rng)
+        return State(name, plan.captured, self._rest(name) is not None, plan.args, self, inputs, edits, plan.rng)
 
     def above(
         self, state: State, acts: Float[Tensor, "batch unit *location"] | None = None, *, grad: bool | None = None
@@ -227,6 +241,10 @@ class Network:
             inputs = self._prepared(inputs)
             for module, hook in self._hooks(plan):
                 stack.callback(module.register_forward_hook(hook).remove)
+            if plan.keep_args and plan.capture:
+                path, number = self._calls[plan.capture]
+                hook = plan.note_args(number)
+                stack.callback(self.module.get_submodule(path).register_forward_pre_hook(hook).remove)
             try:
                 output = self._call(inputs) if rest is None else self._finish_run(plan, rest)
             except Stop:

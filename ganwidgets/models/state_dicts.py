@@ -13,6 +13,7 @@ _PREFIXES = ("module.", "_orig_mod.")
 _AVERAGED = ("g_ema", "ema", "averag", "gs")  # averaged weights draw the better images
 _GENERATOR = ("generator", "netg", "g_model", "g_state", "gen", "g")
 _DISCRIMINATOR = ("discriminator", "netd", "d", "critic")
+_BESIDE = ("latent_avg",)  # a weight that is saved beside the generator's, not among them
 _OTHER = (*_DISCRIMINATOR[:2], "critic", "disc", "d_", "optim", "sched")
 
 
@@ -25,12 +26,14 @@ def generator_weights(content: Any) -> dict[str, Tensor]:
     Raises:
         ValueError: no weights in it, only a discriminator's, or several networks to choose from.
     """
+    beside: dict[str, Tensor] = {}
     for _ in range(4):
         if not isinstance(content, Mapping):
             break
         parts = {str(key): part for key, part in content.items() if _has_tensors(part)}
-        if any(isinstance(part, Tensor) for part in content.values()) or not parts:
+        if any(isinstance(part, Tensor) and key not in _BESIDE for key, part in content.items()) or not parts:
             break
+        beside |= {key: content[key] for key in _BESIDE if isinstance(content.get(key), Tensor)}
         content = parts[_choose(parts)]
     tensors = content if isinstance(content, Mapping) else {}
     tensors = {str(key): part for key, part in tensors.items() if isinstance(part, Tensor)}
@@ -43,6 +46,7 @@ def generator_weights(content: Any) -> dict[str, Tensor]:
         tensors = {key.partition(".")[2]: part for key, part in tensors.items() if key.partition(".")[0] == chosen}
     while any(all(key.startswith(prefix) for key in tensors) for prefix in _PREFIXES):
         tensors = {key.partition(".")[2]: part for key, part in tensors.items()}
+    tensors |= beside
     half = (torch.float16, torch.bfloat16)
     return {key: part.float() if part.dtype in half else part for key, part in tensors.items()}
 
