@@ -6,6 +6,7 @@ quantile over pictures and places is such a value and needs no segmenter. `inser
 """
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import Any
 
 import torch
@@ -58,14 +59,40 @@ def each_insertion_value(
     info = network.layer_info(layer)
     if len(z) == 0:
         raise ValueError("`z` must hold at least 1 latent(s), got 0; network.sample_z(n) draws n")
-    sign = 1 if quantile >= 0.5 else -1  # of a low quantile, the lowest values are kept
     total = len(z) * torch.Size(info.resolution).numel()
-    place = min(max((1 - quantile if sign > 0 else quantile) * total - 0.5, 0.0), total - 1.0)  # from the far end
-    keep, tail = min(int(place) + 2, total), torch.empty(info.units, 0)
+    place = min(max(quantile * total - 0.5, 0.0), total - 1.0)
+    sign = 1 if quantile >= 0.5 else -1  # of a low quantile, the lowest values are kept
+    highest = HighQuantile(total, place if sign > 0 else total - 1 - place)
     for start in range(0, len(z), BATCH):
         acts = network.acts(z[start : start + BATCH], layer, grad=False).float()
-        values = torch.cat([tail.to(acts), sign * acts.transpose(0, 1).flatten(1)], 1)
-        tail = values.topk(min(keep, values.shape[1]), dim=1).values  # descending
+        highest.add(sign * acts.transpose(0, 1).flatten(1))
         yield None
-    tail, near = sign * tail.cpu(), int(place)
-    yield torch.lerp(tail[:, near], tail[:, min(near + 1, keep - 1)], place - near)
+    yield sign * highest.value().cpu()
+
+
+class HighQuantile:
+    """The value at a high place among very many sorted ones, exactly, of which only the highest are kept.
+
+    Args:
+        total: how many values will be added for each unit.
+        place: from 0 for the lowest to total − 1 for the highest; the higher, the less is kept. Between two whole
+            numbers the value is interpolated.
+    """
+
+    def __init__(self, total: int, place: float | int) -> None:
+        self.total, self.place = total, min(max(place, 0.0), total - 1.0)
+        self.keep = total - ceil(self.place) + 1
+        self.highest: Tensor | None = None
+
+    def add(self, values: Float[Tensor, "unit value"]) -> None:
+        """Take in further values."""
+        if self.highest is not None:
+            values = torch.cat([self.highest.to(values), values], 1)
+        self.highest = values.topk(min(self.keep, values.shape[1]), dim=1).values  # descending
+
+    def value(self) -> Float[Tensor, " unit"]:
+        """The value at the place; all values must have been added."""
+        upper = self.total - 1 - ceil(self.place)  # from the top
+        lower = min(upper + 1, self.highest.shape[1] - 1)
+        share = ceil(self.place) - self.place
+        return self.highest[:, upper] * (1 - share) + self.highest[:, lower] * share

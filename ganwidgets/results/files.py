@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -46,6 +47,62 @@ def write_bytes(path: Path, content: bytes) -> Path:
     return path
 
 
+def write_parts(
+    path: Path, kind: str, version: int, about: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> Path:
+    """Write one result, whole or not at all.
+
+    Args:
+        path: of the file.
+        kind: of the result, e.g. "ganwidgets dissection".
+        version: of the format.
+        about: everything that is JSON.
+        tensors: everything that is not.
+
+    Raises:
+        OSError: no such folder, no permission, or the disk is full.
+    """
+    text = json.dumps({"format": kind, "version": version, **about}, default=float)  # numpy's numbers, too
+    content = to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {"ganwidgets": text})
+    return write_bytes(path, content)
+
+
+def read_parts(
+    path: Path, kind: str, version: int, noun: str, remedy: str
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What `write_parts` wrote: (about, tensors), not yet checked any further.
+
+    Args:
+        path: of the file.
+        kind: of result it must hold.
+        version: of the format it must have.
+        noun: what it must be, for the error, e.g. "a saved dissection".
+        remedy: what to do about another version, e.g. "dissect again".
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is truncated, damaged, something else, or of another version.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"`path` must be {noun}, but there is no file {str(path)!r}")
+    path.open("rb").close()  # a missing permission is said as such, not as a damaged file
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {}).get("ganwidgets", "null"))
+            ours = isinstance(about, dict) and about.get("format") == kind and about.get("version") == version
+            tensors = {k: file.get_tensor(k) for k in file.keys()} if ours else {}  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise ValueError(f"`path` must be {noun}, but {path.name} is truncated or another format") from error
+    if not isinstance(about, dict) or about.get("format") != kind:
+        raise ValueError(f"`path` must be {noun}, but {path.name} holds something else (weights, perhaps)")
+    if not ours:
+        raise ValueError(
+            f"`path` must be of format version {version}, but {path.name} has {about.get('version')!r}: "
+            f"{remedy}, or use the version of ganwidgets that wrote it"
+        )
+    return about, tensors
+
+
 def save(dissection: Dissection, path: Path) -> Path:
     """Write a dissection; see `Dissection.save`."""
     tensors = {f"thumbnails/{k}": v for k, v in dissection.thumbnails.items()}
@@ -59,17 +116,13 @@ def save(dissection: Dissection, path: Path) -> Path:
         tensors |= {f"{number}/pictures/{k}": v for k, v in result.pictures.items()}
         tensors[f"{number}/status"] = np.array([_STATUS.index(s) for s in result.status], np.uint8)
     about = {
-        "format": FORMAT,
-        "version": VERSION,
         "layers": layers,
         "options": dict(dissection.options),
         "n": dissection.n,
         "notes": list(dissection.notes),
     }
     about |= {name: getattr(dissection, name) for name in _PLAIN}
-    text = json.dumps(about, default=float)  # numpy's numbers, too
-    content = to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {"ganwidgets": text})
-    return write_bytes(path, content)
+    return write_parts(path, FORMAT, VERSION, about, tensors)
 
 
 def load(path: str | Path) -> Dissection:
@@ -80,25 +133,7 @@ def load(path: str | Path) -> Dissection:
         ValueError: it is truncated, damaged, not a dissection, or of another version.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"`path` must be a saved dissection, but there is no file {str(path)!r}")
-    path.open("rb").close()  # a missing permission is said as such, not as a damaged file
-    try:
-        with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get("ganwidgets", "null"))
-            ours = isinstance(about, dict) and about.get("format") == FORMAT and about.get("version") == VERSION
-            tensors = {k: file.get_tensor(k) for k in file.keys()} if ours else {}  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise ValueError(
-            f"`path` must be a saved dissection, but {path.name} is truncated or another format"
-        ) from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise ValueError(f"`path` must be a saved dissection, but {path.name} holds something else (weights, perhaps)")
-    if not ours:
-        raise ValueError(
-            f"`path` must be of format version {VERSION}, but {path.name} has {about.get('version')!r}: "
-            "dissect again, or use the version of ganwidgets that wrote it"
-        )
+    about, tensors = read_parts(path, FORMAT, VERSION, "a saved dissection", "dissect again")
     try:
         return _dissection(about, tensors)
     except (ValueError, KeyError, TypeError, IndexError) as error:

@@ -151,7 +151,7 @@ def test_names_do_not_come_from_the_outside(run, reader, tmp_path):
 
 
 def test_true_means_the_users_cache_folder(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganwidgets.dissect.cache.user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr("ganwidgets.results.cache.user_cache_path", lambda name: tmp_path / name)
     assert run(cache=True)[1] == 3 and run(cache=True)[1] == 0
     assert len(list((tmp_path / "ganwidgets" / "dissections").iterdir())) == 1
 
