@@ -6,9 +6,11 @@
     gw.dissect.panel(G)         # which units mean what, and what the pictures lose without them
     gw.ablate.panel(G)          # what units cause
     gw.paint.panel(G)           # paint with them
+    gw.rewrite.panel(G)         # change a rule of the network
 
-`gw.dissect`, `gw.ablate`, `gw.paint`: the methods. `gw.segment`: what names pixels. `gw.models`: networks. `gw.ui`: the
-notebook components, which work alone (and without torch). `gw.testing`: networks whose answers are known on paper.
+`gw.dissect`, `gw.ablate`, `gw.paint`, `gw.rewrite`: the methods. `gw.segment`: what names pixels. `gw.models`:
+networks. `gw.ui`: the notebook components, which work alone (and without torch). `gw.testing`: networks whose answers
+are known on paper.
 
 Nothing is loaded before it is used: importing this package imports neither torch nor matplotlib.
 """
@@ -18,7 +20,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PARTS = ("ablate", "dissect", "models", "nn", "paint", "results", "scenes", "segment", "testing", "ui")
+_PARTS = ("ablate", "dissect", "models", "nn", "paint", "results", "rewrite", "scenes", "segment", "testing", "ui")
 _NAMES = {
     "load": "ganwidgets.models.checkpoints",
     "TorchGenerator": "ganwidgets.models.generator",

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 NAMES = {
-    "": "TorchClassifier TorchGenerator ablate compose dissect load load_classifier models nn paint results scenes "
-    "segment set_units testing ui zero_units",
+    "": "TorchClassifier TorchGenerator ablate compose dissect load load_classifier models nn paint results rewrite "
+    "scenes segment set_units testing ui zero_units",
     ".ablate": "AblateController Ablation AlphaResult ArtifactsController ArtifactUnits BrushPlaces CausalEffect "
     "ClassAblation ClassCurve ClassCurvesController ClassesController ConceptContrast ContextController "
     "EffectResult InsertionContext InsertionValue JointDrop JointDropController LabelledImages RemovalAlpha "
@@ -21,8 +21,14 @@ NAMES = {
     ".dissect": "DissectionRun Options RunState compare load panel run stopped",
     ".paint": "Brush Clip PaintController PaintEdit PaintReport Stroke StrokeStack apply_to_many brushes copy_region "
     "edits from_json load panel paste report save to_json",
-    ".ui": "CodeSnippet Compare Component Controls Curve Download EditStack Histogram ImageGrid LayerPicker Layout "
-    "MaskPainter Matrix RunBar Scatter UnitGrid column page row tabs",
+    ".rewrite": "Advice AdviceController Descent EditRequest EditStack EditableLayer Example FineTuned KeyStatistics "
+    "LowRankEdit MarkingController Matches Refinement ReportController RewriteController RewriteReport "
+    "Solution Target Trial advise advising apply as_edit collect_keys context_directions copy_object descend "
+    "edit_from editable_layer editable_layers erase erase_target erased_units fine_tune from_bytes "
+    "keep_target load load_request panel paste_target patch_moment random_edit refine report "
+    "request_from_json request_to_json save save_request search solve solve_steps stale to_bytes zero",
+    ".ui": "CodeSnippet Compare Component Controls Curve Download EditStack FileDrop Histogram ImageGrid LayerPicker "
+    "Layout MaskPainter Matrix RunBar Scatter Tray UnitGrid column page row tabs",
 }
 
 

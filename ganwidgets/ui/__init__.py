@@ -12,6 +12,7 @@ from ganwidgets.ui.curve import Curve
 from ganwidgets.ui.download import Download
 from ganwidgets.ui.edit_stack import EditStack
 from ganwidgets.ui.export import page
+from ganwidgets.ui.file_drop import FileDrop
 from ganwidgets.ui.histogram import Histogram
 from ganwidgets.ui.image_grid import ImageGrid
 from ganwidgets.ui.layer_picker import LayerPicker
@@ -20,6 +21,7 @@ from ganwidgets.ui.mask_painter import MaskPainter
 from ganwidgets.ui.matrix import Matrix
 from ganwidgets.ui.run_bar import RunBar
 from ganwidgets.ui.scatter import Scatter
+from ganwidgets.ui.tray import Tray
 from ganwidgets.ui.unit_grid import UnitGrid
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Curve",
     "Download",
     "EditStack",
+    "FileDrop",
     "Histogram",
     "ImageGrid",
     "LayerPicker",
@@ -38,6 +41,7 @@ __all__ = [
     "Matrix",
     "RunBar",
     "Scatter",
+    "Tray",
     "UnitGrid",
     "column",
     "page",

@@ -7,7 +7,7 @@ from traitlets import Bool, Bunch, TraitError, Unicode, validate
 
 from ganwidgets.ui import draw
 from ganwidgets.ui.component import Component, bundle, plural
-from ganwidgets.ui.traits import PlainDict, PlainList, require_keys
+from ganwidgets.ui.traits import PlainDict, PlainList, require_keys, require_numbers
 
 _OPTIONAL = ("detail", "muted", "strength", "thumbnail", "color")
 
@@ -17,7 +17,8 @@ class EditStack(Component):
 
     Each wish is a request with the entry's id as `entry`, so that it means the same edit however the list has changed
     meanwhile: "mute" (`entry`, `muted`), "delete" (`entry`), "strength" (`entry`, `strength`), "move" (`entry`, `to`:
-    its new position in `entries`), and "undo" and "redo" without fields. `on_request` takes the functions.
+    its new position in `entries`), "rename" (`entry`, `name`; if `renamable`), and "undo" and "redo" without fields.
+    `on_request` takes the functions.
     """
 
     _esm, _css = bundle("edit_stack")
@@ -36,6 +37,8 @@ class EditStack(Component):
     can_redo = Bool(False, help="There is something to redo.").tag(sync=True)
     title = Unicode("").tag(sync=True)
     message = Unicode("", help="What to say where entries would be.").tag(sync=True)
+    strengths = PlainList((0.0, 1.0), help="[lowest, highest] that a strength may be.").tag(sync=True)
+    renamable = Bool(False, help="A double click or F2 lets a person type another title.").tag(sync=True)
 
     @validate("entries")
     def _check_entries(self, proposal: Bunch) -> list:
@@ -46,12 +49,22 @@ class EditStack(Component):
             if not (isinstance(entry["id"], str) and entry["id"]):
                 raise TraitError(f"`entries` needs ids that are texts, got {entry['id']!r}.")
             strength = entry.get("strength")
-            if strength is not None and not 0 <= strength <= 1:
-                raise TraitError(f"`entries`: the strength of {entry['id']!r} must lie in [0, 1], got {strength}.")
+            low, high = self.strengths
+            if strength is not None and not low <= strength <= high:
+                where = f"[{low:g}, {high:g}]"
+                raise TraitError(f"`entries`: the strength of {entry['id']!r} must lie in {where}, got {strength}.")
         if len(set(ids)) < len(ids):
             twice = next(one for one in ids if ids.count(one) > 1)
             raise TraitError(f"`entries` needs one entry per id, got {twice!r} twice.")
         return entries
+
+    @validate("strengths")
+    def _check_strengths(self, proposal: Bunch) -> list:
+        ends = proposal["value"]
+        require_numbers("strengths", ends)
+        if len(ends) != 2 or None in ends or not ends[0] < ends[1]:
+            raise TraitError(f"`strengths` must be [lowest, highest], got {ends}.")
+        return ends
 
     @validate("sheet")
     def _check_sheet(self, proposal: Bunch) -> dict | None:

@@ -21,6 +21,7 @@ class RunBar(Component):
     resumable = Bool(True, help="Whether what was stopped can go on, if it has begun.").tag(sync=True)
     note = Unicode("", help="A short remark beside the progress.").tag(sync=True)
     disabled = Unicode("", help="Why nothing can be run now; empty when it can.").tag(sync=True)
+    label = Unicode("", help="What the button that begins says; empty: Run, and then Run again.").tag(sync=True)
 
     def describe(self) -> str:
         return f"{self.status}, {self.n_done:,} of {self.n_total:,}"

@@ -17,3 +17,9 @@ export function tooHeavy(bytes: number): string {
 	const size = (bytes / 1024 / 1024).toFixed(1);
 	return `This stroke takes ${size} MiB, and at most 8 MiB reach Python: paint a smaller region or show a smaller picture.`;
 }
+
+/** Why a file of this size cannot be sent; "" when it can. */
+export function fileTooHeavy(name: string, bytes: number): string {
+	if (bytes <= MOST_BYTES) return "";
+	return `${name} has ${(bytes / 1024 / 1024).toFixed(1)} MiB, and at most 8 MiB reach Python: open it there instead.`;
+}

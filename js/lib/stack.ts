@@ -26,9 +26,12 @@ export function aside(row: number, from: number, to: number): number {
 	return 0;
 }
 
-/** A strength after a key: steps of 5 %, within [0, 1]; null for every other key. */
-export function strengthAfter(key: string, strength: number): number | null {
+/** The lowest and the highest strength that an entry may have. */
+export type Strengths = readonly [number, number];
+
+/** A strength after a key: steps of 5 %, within these ends; null for every other key. */
+export function strengthAfter(key: string, strength: number, [low, high]: Strengths = [0, 1]): number | null {
 	const step = { ArrowLeft: -0.05, ArrowRight: 0.05 }[key];
 	if (step === undefined) return null;
-	return Math.max(0, Math.min(1, Math.round((strength + step) * 100) / 100));
+	return Math.max(low, Math.min(high, Math.round((strength + step) * 100) / 100));
 }

@@ -1,6 +1,6 @@
 /** One edit: its picture, its words, how strongly it acts, and what can be done with it. */
-import type { Entry } from "../lib/stack";
-import { assign, fitCanvas, h, icon, setText } from "./dom";
+import type { Entry, Strengths } from "../lib/stack";
+import { assign, fitCanvas, h, icon, listen, setText } from "./dom";
 import type { Sheet } from "./sheets";
 import { drawTile } from "./strips";
 
@@ -12,6 +12,8 @@ export interface RowState {
 	hovered: boolean;
 	active: boolean;
 	live: boolean;
+	strengths: Strengths;
+	renamable: boolean;
 	/** Counted from the oldest, which is 1. */
 	position: number;
 }
@@ -28,7 +30,7 @@ export class StackRow {
 	private readonly thumb = h("span", { class: "gw-stack-thumb" }, this.canvas);
 	private readonly title = h("span", { class: "gw-stack-title" });
 	private readonly detail = h("span", { class: "gw-stack-detail" });
-	private readonly range = h("input", { type: "range", class: "gw-range", min: 0, max: 1, step: 0.05, "aria-label": "Strength", "data-action": "strength" });
+	private readonly range = h("input", { type: "range", class: "gw-range", step: 0.05, "aria-label": "Strength", "data-action": "strength" });
 	private readonly percent = h("output");
 	private readonly strength = h("span", { class: "gw-stack-strength", role: "gridcell", "data-action": "strength" }, this.range, this.percent);
 	private readonly mute = h("button", { type: "button", class: "gw-quiet", "data-action": "mute" });
@@ -64,9 +66,11 @@ export class StackRow {
 		this.thumb.classList.toggle("gw-plain", !drawn);
 		this.thumb.hidden = typeof entry.thumbnail !== "number" && color(entry.color) === "transparent";
 		this.strength.hidden = typeof entry.strength !== "number";
+		const [low, high] = state.strengths;
+		assign(this.range, { min: low, max: high, "aria-valuetext": percent });
 		if (Number(this.range.value) !== strength) this.range.value = String(strength);
-		this.range.style.setProperty("--gw-share", `${strength * 100}%`);
-		assign(this.range, { "aria-valuetext": percent });
+		this.range.style.setProperty("--gw-share", `${((strength - low) / (high - low)) * 100}%`);
+		assign(this.title, { title: state.renamable && state.live ? "Double-click or F2 renames" : null });
 		setText(this.percent, percent);
 		const label = muted ? "Use again (m)" : "Mute (m)";
 		if (this.mute.title !== label) this.mute.replaceChildren(icon(muted ? SHUT : EYE));
@@ -75,6 +79,34 @@ export class StackRow {
 			control.disabled = !state.live;
 			control.tabIndex = state.active ? 0 : -1;
 		}
+	}
+
+	/** Puts a field in place of the title; `done` hears what was typed, or null when it was given up. */
+	rename(name: string, done: (typed: string | null) => void, signal: AbortSignal): void {
+		if (this.title.hidden) return;
+		const input = h("input", { type: "text", class: "gw-field gw-stack-name", "aria-label": "Name", "data-action": "name", maxlength: 200 });
+		input.value = name;
+		let open = true;
+		const end = (typed: string | null, back: boolean): void => {
+			if (!open) return;
+			open = false;
+			input.remove();
+			this.title.hidden = false;
+			if (back) this.element.focus();
+			done(typed);
+		};
+		listen(input, "keydown", (event) => {
+			event.stopPropagation(); // Ctrl-Z and Delete are the field's own here
+			if (event.key === "Enter") end(input.value, true);
+			else if (event.key === "Escape") end(null, true);
+			else return;
+			event.preventDefault();
+		}, signal);
+		listen(input, "blur", () => end(input.value, false), signal);
+		this.title.hidden = true;
+		this.title.after(input);
+		input.focus();
+		input.select();
 	}
 
 	/** Draws the thumbnail once per sheet; false when there is none. */

@@ -5,6 +5,7 @@ import controls from "../views/controls";
 import download from "../views/download";
 import editStack from "../views/edit_stack";
 import curve from "../views/curve";
+import fileDrop from "../views/file_drop";
 import histogram from "../views/histogram";
 import imageGrid from "../views/image_grid";
 import layerPicker from "../views/layer_picker";
@@ -13,6 +14,7 @@ import maskPainter from "../views/mask_painter";
 import matrix from "../views/matrix";
 import runBar from "../views/run_bar";
 import scatter from "../views/scatter";
+import tray from "../views/tray";
 import unitGrid from "../views/unit_grid";
 import { click, givePageASize, mount, press, someRows } from "./harness";
 
@@ -89,12 +91,14 @@ const VIEWS: Record<string, [unknown, Record<string, unknown>]> = {
 	histogram: [histogram, { bars: [{ key: "a", value: 1 }], selected: [], groups: [], title: "", subtitle: "", value_label: "", reference_label: "", note: "", signed: false, horizontal: false, message: "" }],
 	image_grid: [imageGrid, { sheets: { a: { image, columns: 1, tile: [8, 8], count: 1 }, b: { image, columns: 1, tile: [8, 8], count: 1 } }, show: "b", captions: [], title: "", message: "", busy: true, selected: [], multiple: true }],
 	layer_picker: [layerPicker, { layers: [{ name: "a" }], layer: "a" }],
-	run_bar: [runBar, { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "" }],
+	run_bar: [runBar, { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "", label: "" }],
 	controls: [controls, { fields: [{ name: "s", kind: "slider" }, { name: "b", kind: "button" }], values: {}, disabled: {} }],
 	code_snippet: [codeSnippet, { code: "x", label: "" }],
 	mask_painter: [maskPainter, { image, size: [8, 8], overlay: image, brush_size: 4, softness: 0, color: "#56b4e9", tool: "paint", tools: ["paint", "erase"], busy: true, message: "", can_undo: true, can_redo: true }],
 	download: [download, { files: [{ name: "a", label: "a" }], disabled: {} }],
-	edit_stack: [editStack, { entries: [{ id: "a", title: "a", strength: 1 }], sheet: { image, columns: 1, tile: [8, 8] }, selected: "", hovered: "", can_undo: true, can_redo: false, title: "", message: "" }],
+	edit_stack: [editStack, { entries: [{ id: "a", title: "a", strength: 1 }], sheet: { image, columns: 1, tile: [8, 8] }, selected: "", hovered: "", can_undo: true, can_redo: false, title: "", message: "", strengths: [0, 1], renamable: true }],
+	tray: [tray, { entries: [{ id: "a", thumbnail: 0 }], sheet: { image, columns: 1, tile: [8, 8] }, selected: "", title: "", color: "", message: "" }],
+	file_drop: [fileDrop, { label: "", hint: "", accept: [], disabled: "" }],
 	compare: [compare, { before: image, after: image, labels: ["a", "b"], mode: "slider", position: 0.5, title: "", message: "", busy: false }],
 	curve: [curve, { lines: [{ name: "a", x: [1, 2], y: [1, 2] }, { name: "b", x: [1], y: [1] }], band: {}, x_label: "", y_label: "", log_x: false, y_percent: false, y_range: [], hidden: [], chosen: null, title: "", message: "" }],
 	matrix: [matrix, { rows: ["r"], columns: ["c"], values: [[1]], low: [], high: [], notes: [], limits: [], scale: "sequential", percent: false, row_label: "", column_label: "", value_label: "", selected_rows: [], selected_columns: [], title: "", message: "" }],

@@ -18,6 +18,8 @@ const traits = (): Record<string, unknown> => ({
 	can_redo: false,
 	title: "Edits",
 	message: "",
+	strengths: [0, 1],
+	renamable: false,
 });
 const row = (all: (selector: string) => HTMLElement[], at: number): HTMLElement => all(".gw-stack-row")[at] as HTMLElement;
 const keyup = (element: Element): boolean => element.dispatchEvent(new KeyboardEvent("keyup", { key: "ArrowLeft", bubbles: true }));
@@ -45,6 +47,36 @@ describe("the order of a stack", () => {
 });
 
 describe("the edit stack", () => {
+	it("lets strengths go as far as it is told", async () => {
+		const { model, all } = await mount(editStack, { ...traits(), strengths: [-1, 2] });
+		const range = row(all, 2).querySelector("input") as HTMLInputElement;
+		expect([range.min, range.max, range.style.getPropertyValue("--gw-share")]).toEqual(["-1", "2", `${(2 / 3) * 100}%`]);
+		row(all, 2).focus();
+		press(row(all, 2), "ArrowRight");
+		keyup(row(all, 2));
+		expect(model.sent.at(-1)).toMatchObject({ action: "strength", entry: "a", strength: 1.05 });
+		expect(strengthAfter("ArrowLeft", -0.98, [-1, 2])).toBe(-1);
+	});
+	it("asks for another name after F2 or a double click, if it may", async () => {
+		const { model, all, one, settle } = await mount(editStack, { ...traits(), renamable: true });
+		row(all, 2).focus();
+		press(row(all, 2), "F2");
+		const field = one(".gw-stack-name") as HTMLInputElement;
+		expect([field.value, document.activeElement === field]).toEqual(["Draw tree", true]);
+		field.value = " Spires ";
+		press(field, "Delete"); // the field's own
+		press(field, "Enter");
+		expect(model.sent).toMatchObject([{ action: "rename", entry: "a", name: "Spires" }]);
+		model.answer();
+		await settle();
+		expect([all(".gw-stack-name").length, document.activeElement]).toEqual([0, row(all, 2)]);
+		row(all, 1).querySelector(".gw-stack-title")?.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }));
+		press(one(".gw-stack-name"), "Escape");
+		expect([model.sent.length, all(".gw-stack-name").length]).toEqual([1, 0]);
+		model.set("renamable", false);
+		press(row(all, 2), "F2");
+		expect(all(".gw-stack-name").length).toBe(0);
+	});
 	it("has a row per edit with words for what it is", async () => {
 		const { all } = await mount(editStack, traits());
 		expect(all(".gw-stack-row").map((one) => one.getAttribute("aria-label"))).toEqual([

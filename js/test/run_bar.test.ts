@@ -7,7 +7,7 @@ givePageASize();
 const visible = (buttons: HTMLElement[]): (string | null)[] => buttons.filter((button) => !button.hidden).map((button) => button.textContent);
 
 describe("the run bar", () => {
-	const traits = { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "" };
+	const traits = { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "", label: "" };
 	it("offers what can be done in each state", async () => {
 		const { model, all, settle } = await mount(runBar, traits);
 		const buttons = (): (string | null)[] => visible(all(".gw-run-buttons button"));
@@ -25,6 +25,13 @@ describe("the run bar", () => {
 			await settle();
 			expect(buttons()).toEqual(expected);
 		}
+	});
+	it("begins with a word of its own, again and again", async () => {
+		const { model, all, settle } = await mount(runBar, { ...traits, label: "Apply" });
+		expect(visible(all(".gw-run-buttons button"))).toEqual(["Apply"]);
+		model.set("status", "done");
+		await settle();
+		expect(visible(all(".gw-run-buttons button"))).toEqual(["Apply"]);
 	});
 	it("offers no Resume where nothing can go on", async () => {
 		const { all } = await mount(runBar, { ...traits, status: "cancelled", n_done: 10, n_total: 100, resumable: false });

@@ -33,7 +33,7 @@ export interface View<T extends ComponentTraits> {
 	/** Messages from Python that answer no request. */
 	onMessage(work: (content: Record<string, unknown>, buffers: DataView[]) => void): void;
 	/** Asks Python to act. Rejects with one sentence when it refuses, or when nobody is there. */
-	request(action: string, fields?: Record<string, unknown>, timeout?: number): Promise<void>;
+	request(action: string, fields?: Record<string, unknown>, timeout?: number, buffers?: ArrayBuffer[]): Promise<void>;
 	/** Draws before the next paint; called for every change of theme too. */
 	onTheme(work: () => void): void;
 	/** Marks the view as painted. */
@@ -89,7 +89,7 @@ export function component<T extends ComponentTraits>(
 	});
 	const live = (): boolean => traits.get("live") !== false;
 	const needs = live() ? NEEDS_RUN : NEEDS_KERNEL;
-	const request: View<T>["request"] = (action, fields = {}, timeout = 0) =>
+	const request: View<T>["request"] = (action, fields = {}, timeout = 0, buffers = undefined) =>
 		new Promise<void>((resolve, reject) => {
 			if (!live()) return reject(new Disconnected(`This ${needs}.`));
 			const id = Math.random().toString(36).slice(2) + Date.now().toString(36);
@@ -104,7 +104,8 @@ export function component<T extends ComponentTraits>(
 			waiting.set(id, { resolve: () => settle(resolve), reject: (reason) => settle(() => reject(reason)) });
 			signal.addEventListener("abort", end, { once: true });
 			try {
-				model.send({ id, action, ...fields });
+				if (buffers) model.send({ id, action, ...fields }, undefined, buffers);
+				else model.send({ id, action, ...fields });
 			} catch {
 				settle(() => reject(new Disconnected("Python is gone: the kernel was restarted or closed. Run the cell again.")));
 			}

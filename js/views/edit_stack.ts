@@ -1,7 +1,7 @@
 /** Edits in order, the newest at the top: mute, weaken, move, delete, undo. Python decides; the list shows what it said. */
 import type { RenderProps } from "@anywidget/types";
 import { plural } from "../lib/format";
-import { type Entry, shown, strengthAfter } from "../lib/stack";
+import { type Entry, shown, type Strengths, strengthAfter } from "../lib/stack";
 import { h, icon, listen, onPixelRatio, perFrame, setText } from "../parts/dom";
 import { type Sheet, SheetCache, type SheetData } from "../parts/sheets";
 import { rowDragging } from "../parts/stack_drag";
@@ -17,6 +17,8 @@ export interface EditStackTraits extends ComponentTraits {
 	can_redo: boolean;
 	title: string;
 	message: string;
+	strengths: number[];
+	renamable: boolean;
 }
 
 const UNDO = "M5.5 3 2.5 6l3 3 M2.5 6h6.5a4 4 0 0 1 0 8H6";
@@ -47,6 +49,7 @@ function render(props: RenderProps<EditStackTraits>): void {
 	const entry = (id: string): Entry | undefined => get("entries").find((one) => one.id === id);
 	const ids = (): string[] => shown(get("entries")).map(({ id }) => id);
 
+	const strengths = (): Strengths => [get("strengths")[0] ?? 0, get("strengths")[1] ?? 1];
 	const mute = (id: string): void => void ask("mute", { entry: id, muted: !entry(id)?.muted });
 	const remove = (id: string): void => void ask("delete", { entry: id });
 	const moveTo = (id: string, to: number): Promise<void> => ask("move", { entry: id, to });
@@ -58,6 +61,15 @@ function render(props: RenderProps<EditStackTraits>): void {
 		await ask("strength", { entry: id, strength });
 		if (weakened.get(id) === strength) weakened.delete(id);
 		redraw();
+	};
+
+	const rename = (id: string): void => {
+		const [row, name] = [rows.get(id), entry(id)?.title];
+		if (!row || name === undefined || !view.live || !get("renamable")) return;
+		row.rename(name, (typed) => {
+			if (typed !== null && typed.trim() && typed.trim() !== name) void ask("rename", { entry: id, name: typed.trim() });
+			if (!signal.aborted) redraw();
+		}, signal);
 	};
 
 	const draw = (): void => {
@@ -92,6 +104,8 @@ function render(props: RenderProps<EditStackTraits>): void {
 				hovered: get("hovered") === id,
 				active: active === id,
 				live: view.live,
+				strengths: strengths(),
+				renamable: get("renamable"),
 				position: order.length - at,
 			});
 		});
@@ -134,8 +148,15 @@ function render(props: RenderProps<EditStackTraits>): void {
 		else if (control === "delete") remove(id);
 		else if (control === undefined && id) select(id);
 	}, signal);
-	listen(list, "input", (event) => void weaken(idOf(event), Number((event.target as HTMLInputElement).value), false), signal);
-	listen(list, "change", (event) => void weaken(idOf(event), Number((event.target as HTMLInputElement).value), true), signal);
+	listen(list, "dblclick", (event) => {
+		if ((event.target as Element).closest("[data-action]") === null) rename(idOf(event));
+	}, signal);
+	const slid = (done: boolean) => (event: Event): void => {
+		const input = event.target as HTMLInputElement;
+		if (input.type === "range") void weaken(idOf(event), Number(input.value), done);
+	};
+	listen(list, "input", slid(false), signal);
+	listen(list, "change", slid(true), signal);
 	listen(list, "keydown", (event) => {
 		const id = idOf(event);
 		const one = entry(id);
@@ -143,7 +164,7 @@ function render(props: RenderProps<EditStackTraits>): void {
 		const order = ids();
 		const at = order.indexOf(id);
 		const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-		const strength = strengthAfter(event.key, weakened.get(id) ?? one.strength ?? 1);
+		const strength = strengthAfter(event.key, weakened.get(id) ?? one.strength ?? 1, strengths());
 		const to = order.length - 1 - at - (step ?? 0); // downwards is earlier
 		if (step && event.altKey) {
 			if (view.live && to >= 0 && to < order.length) void moveTo(id, to);
@@ -154,6 +175,7 @@ function render(props: RenderProps<EditStackTraits>): void {
 		else if (event.key === "Escape" && get("selected")) view.set({ selected: "" });
 		else if (!view.live || event.altKey) return;
 		else if (strength !== null && typeof one.strength === "number") void weaken(id, strength, false);
+		else if (event.key === "F2" && get("renamable")) rename(id);
 		else if (event.key.toLowerCase() === "m") mute(id);
 		else if (event.key === "Delete" || event.key === "Backspace") remove(id);
 		else return;
@@ -191,7 +213,7 @@ function render(props: RenderProps<EditStackTraits>): void {
 		redraw();
 	});
 	onPixelRatio(redraw, signal);
-	view.watch(["entries", "selected", "hovered", "can_undo", "can_redo", "title", "message"], redraw);
+	view.watch(["entries", "selected", "hovered", "can_undo", "can_redo", "title", "message", "strengths", "renamable"], redraw);
 	view.onLive(redraw);
 	const data = get("sheet");
 	sheet = data ? cache.open(data) : null;

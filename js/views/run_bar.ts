@@ -13,6 +13,7 @@ export interface RunBarTraits extends ComponentTraits {
 	resumable: boolean;
 	note: string;
 	disabled: string;
+	label: string;
 }
 
 const ACTIONS: Record<RunBarTraits["status"], readonly string[]> = {
@@ -22,7 +23,7 @@ const ACTIONS: Record<RunBarTraits["status"], readonly string[]> = {
 	failed: ["resume", "run"],
 	done: ["run"],
 };
-const WORDS: Record<string, string> = { run: "Run", cancel: "Cancel", resume: "Resume" };
+const WORDS: Record<string, string> = { cancel: "Cancel", resume: "Resume" };
 
 function render(props: RenderProps<RunBarTraits>): void {
 	const view = component(props, "run-bar");
@@ -34,6 +35,10 @@ function render(props: RenderProps<RunBarTraits>): void {
 	const status = h("div", { class: "gw-run-status", role: "status" });
 	view.body.append(h("div", { class: "gw-run-buttons" }, first, second), h("div", { class: "gw-run-middle" }, track, status));
 
+	const word = (action: string, state: RunBarTraits["status"]): string => {
+		if (action !== "run") return WORDS[action] ?? "";
+		return view.get("label") || (state === "idle" ? "Run" : "Run again");
+	};
 	let pending = "";
 	const update = (): void => {
 		const state = view.get("status");
@@ -44,10 +49,10 @@ function render(props: RenderProps<RunBarTraits>): void {
 			const action = actions[i] ?? "";
 			button.hidden = action === "";
 			button.dataset.action = action;
-			setText(button, action === "run" && state !== "idle" ? "Run again" : (WORDS[action] ?? ""));
+			setText(button, word(action, state));
 			const off = action === "cancel" ? "" : view.get("disabled");
 			button.disabled = !view.live || pending !== "" || off !== "";
-			assign(button, { title: view.live ? off || null : `${WORDS[action]} ${view.needs}` });
+			assign(button, { title: view.live ? off || null : `${word(action, "idle")} ${view.needs}` });
 		});
 		first.classList.toggle("gw-primary", actions[0] !== "cancel");
 		const share = state === "done" ? 1 : Math.max(0, Math.min(1, view.get("progress")));
@@ -64,7 +69,7 @@ function render(props: RenderProps<RunBarTraits>): void {
 		if (!view.signal.aborted) update();
 	};
 	for (const button of [first, second]) listen(button, "click", () => void act(button), view.signal);
-	view.watch(["status", "progress", "remaining", "n_done", "n_total", "resumable", "note", "disabled"], update);
+	view.watch(["status", "progress", "remaining", "n_done", "n_total", "resumable", "note", "disabled", "label"], update);
 	view.onLive(update);
 	update();
 	view.ready();
@@ -75,7 +80,7 @@ function sentence(view: View<RunBarTraits>): string {
 	const left = state === "running" ? remaining(view.get("remaining")) : "";
 	const amount = done > 0 || state === "running" ? doneOf(done, total) : "";
 	const how = { idle: "", running: "", cancelled: "stopped", failed: "failed", done: "" }[state];
-	const empty = state === "idle" && !amount && !note ? "Not run yet" : "";
+	const empty = state === "idle" && !amount && !note && !view.get("label") ? "Not run yet" : "";
 	return [amount, how, left, note, empty].filter(Boolean).join(" · ");
 }
 

@@ -27,6 +27,8 @@ COMPONENTS = {
     "mask_painter": ui.MaskPainter,
     "edit_stack": ui.EditStack,
     "download": ui.Download,
+    "tray": ui.Tray,
+    "file_drop": ui.FileDrop,
     "compare": ui.Compare,
     "layout": ui.Layout,
     "scatter": ui.Scatter,

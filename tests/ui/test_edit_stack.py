@@ -53,3 +53,19 @@ def test_the_picture_has_the_newest_edit_at_the_top_left() -> None:
 def test_wrong_traits_are_refused_in_one_sentence(traits: dict, message: str) -> None:
     with pytest.raises(TraitError, match=message):
         ui.EditStack(**traits)
+
+
+def test_strengths_go_as_far_as_they_are_told_to() -> None:
+    stack = ui.EditStack(strengths=(-1, 2), entries=[TREE | {"strength": -0.5}, DOOR | {"strength": 2}])
+    assert [entry["strength"] for entry in stack.entries] == [-0.5, 2]
+    with pytest.raises(TraitError, match=r"must lie in \[-1, 2\], got 2.5"):
+        stack.entries = [TREE | {"strength": 2.5}]
+    with pytest.raises(TraitError, match=r"`strengths` must be \[lowest, highest\], got \[1, 1\]"):
+        stack.strengths = [1, 1]
+
+
+def test_another_name_is_a_wish_too() -> None:
+    stack, heard = ui.EditStack(entries=[TREE], renamable=True), []
+    stack.on_request("rename", lambda entry, name: heard.append((entry, name)))
+    assert stack.comm.request("rename", entry="a", name="Spires")["ok"]
+    assert heard == [("a", "Spires")] and stack.entries[0]["title"] == "Draw tree"

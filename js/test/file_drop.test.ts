@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import fileDrop from "../views/file_drop";
+import { givePageASize, mount, settle } from "./harness";
+
+givePageASize();
+
+const traits = (): Record<string, unknown> => ({ label: "Open", hint: "marks", accept: [".json"], disabled: "" });
+const file = (name: string, content = "{}"): File => new File([content], name);
+
+/** A drag event with files, which the page of these tests does not have. */
+function drag(type: string, files: File[]): Event {
+	const event = new Event(type, { bubbles: true, cancelable: true });
+	Object.assign(event, { dataTransfer: { types: ["Files"], files } });
+	return event;
+}
+async function sent(model: { sent: unknown[] }): Promise<void> {
+	for (let i = 0; i < 20 && model.sent.length === 0; i++) await settle();
+}
+
+describe("a place to drop files", () => {
+	it("sends the bytes of the file that was dropped, and says so when Python took it", async () => {
+		const { model, one } = await mount(fileDrop, traits());
+		const buffers: ArrayBuffer[][] = [];
+		const send = model.send.bind(model);
+		model.send = ((content: unknown, _: unknown, given: ArrayBuffer[]) => {
+			buffers.push(given);
+			send(content);
+		}) as never;
+		const event = drag("drop", [file("a.JSON", "[1]")]);
+		one(".gw-drop").dispatchEvent(event);
+		expect(event.defaultPrevented).toBe(true);
+		await sent(model);
+		expect(model.sent[0]).toMatchObject({ action: "file", name: "a.JSON" });
+		expect(new TextDecoder().decode(buffers[0]?.[0])).toBe("[1]");
+		expect((one("button") as HTMLButtonElement).disabled).toBe(true);
+		model.answer();
+		await settle();
+		expect(one("[role=status]").textContent).toBe("a.JSON was opened.");
+		expect((one("button") as HTMLButtonElement).disabled).toBe(false);
+	});
+	it("refuses other endings, several files and what is too large, here", async () => {
+		const { model, one } = await mount(fileDrop, traits());
+		one(".gw-drop").dispatchEvent(drag("drop", [file("a.exe")]));
+		expect(one("[role=status]").textContent).toBe("a.exe ends in none of .json.");
+		one(".gw-drop").dispatchEvent(drag("drop", [file("a.json"), file("b.json")]));
+		expect(one("[role=status]").textContent).toBe("Drop one file at a time.");
+		const large = file("l.json");
+		Object.defineProperty(large, "size", { value: 8 * 1024 * 1024 + 1 });
+		one(".gw-drop").dispatchEvent(drag("drop", [large]));
+		expect(one("[role=status]").textContent).toContain("at most 8 MiB reach Python");
+		await settle();
+		expect(model.sent).toEqual([]);
+	});
+	it("shows where a file would land, and leaves other drags alone", async () => {
+		const { one } = await mount(fileDrop, traits());
+		one(".gw-drop").dispatchEvent(drag("dragenter", []));
+		expect(one(".gw-drop").classList.contains("gw-over")).toBe(true);
+		one(".gw-drop").dispatchEvent(drag("dragleave", []));
+		expect(one(".gw-drop").classList.contains("gw-over")).toBe(false);
+		const text = new Event("dragover", { bubbles: true, cancelable: true });
+		one(".gw-drop").dispatchEvent(text);
+		expect(text.defaultPrevented).toBe(false);
+	});
+	it("takes nothing while it is disabled or without Python", async () => {
+		for (const off of [{ disabled: "not now" }, { live: false }]) {
+			const { model, one } = await mount(fileDrop, { ...traits(), ...off });
+			one(".gw-drop").dispatchEvent(drag("drop", [file("a.json")]));
+			await settle();
+			expect((one("button") as HTMLButtonElement).disabled).toBe(true);
+			expect(model.sent).toEqual([]);
+		}
+	});
+});

@@ -1,0 +1,363 @@
+"""The sessions without a picture: marks, edits that queue, undo to the very same pictures, cancel, files, refusals."""
+
+import gzip
+import time
+
+import numpy as np
+import pytest
+import torch
+from traitlets import TraitError
+
+
+def box(top, left, bottom, right, size=16):
+    region = np.zeros((size, size), np.float32)
+    region[top:bottom, left:right] = 1
+    return region
+
+
+HERE, THERE = box(2, 2, 8, 8), box(8, 8, 14, 14)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A Progressive GAN of four widths that is drawn at random, 16 × 16."""
+    from ganwidgets.models import ProGAN, TorchGenerator
+
+    torch.manual_seed(0)
+    return TorchGenerator(ProGAN((8, 8, 8, 8)), name="tiny", output_range=(-50, 50))
+
+
+@pytest.fixture
+def make(network):
+    from ganwidgets.rewrite.controller import RewriteController
+
+    made = []
+
+    def make(**traits):
+        made.append(
+            RewriteController(network, **{"n_sample": 30, "layer": "layer4", "refining": False, "norm": "l2", **traits})
+        )
+        made[-1].wait(30.0)
+        return made[-1]
+
+    yield make
+    for controller in made:
+        controller.close()
+
+
+@pytest.fixture
+def marked(make):
+    """A session in which something is to be copied, pasted and kept."""
+    session = make()
+    session.mark("object", 0, HERE)
+    session.mark("paste", 1, THERE)
+    session.wait(20.0)
+    return session
+
+
+# Looking
+
+
+def test_a_session_shows_the_first_page_and_turns_in_a_ring(make):
+    session = make()
+    assert session.shown == session.numbers == tuple(range(12)) and session.layer == "layer4.conv"
+    assert session.after.shape == (12, 16, 16, 3) and (session.after == session.before).all()
+    for by, first in ((1, 12), (1, 24), (1, 0), (-1, 24)):
+        session.turn(by)
+        assert session.numbers[0] == first
+    assert session.numbers == tuple(range(24, 30))
+    session.show([3, 8, 3])
+    assert session.numbers == (3, 8)
+    session.turn(1)  # back to the page, not on from the choice
+    assert session.numbers[0] == 24
+
+
+def test_the_picture_looked_at_need_not_be_on_show(make, network):
+    from ganwidgets.nn.images import to_uint8
+
+    session = make(image=20)
+    alone = to_uint8(network.images(network.sample_z(30, 1)[20:21], grad=False))[0]
+    assert np.abs(session.image_after.astype(int) - alone).max() <= 1 and 20 not in session.shown
+
+
+def test_a_search_puts_what_matches_best_on_show(marked):
+    marked.search(wait=True)
+    assert len(marked.numbers) == 12 and marked.numbers == marked.found.images and 1 in marked.numbers[:6]
+    marked.wait(20.0)
+    assert marked.matches.shape[0] == 12 and marked.level > 0
+    assert marked.matches[0].max() == pytest.approx(marked.found.scores[0].item(), rel=1e-4)
+
+
+# Marks
+
+
+def test_an_object_takes_the_place_of_the_one_before_and_others_add_up(marked):
+    marked.mark("object", 2, HERE)
+    marked.mark("examples", 3, HERE)
+    marked.mark("examples", 4, THERE)
+    assert [place.image for place in marked.trays.object] == [2]
+    marked.mark("examples", 5, THERE, instead=0)
+    assert [place.image for place in marked.trays.examples] == [5, 4]
+    marked.wait(20.0)
+    assert sorted(marked.marked) == [1, 2, 4, 5]
+    assert marked.unmark("examples", 1).image == 4
+    marked.clear("examples")
+    assert marked.trays.context == marked.trays.paste
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.mark("object", 30, HERE), "`image` must be below 30, the size of the sample, got 30"),
+        (lambda s: s.mark("object", 1, np.zeros((16, 16))), "`region` must be painted somewhere"),
+        (lambda s: s.mark("objects", 1, HERE), "`kind` must be one of"),
+        (lambda s: s.mark("paste", 1, HERE, instead=0), "must be one of the 0 places in 'paste'"),
+        (lambda s: s.unmark("paste", 0), "must be one of the 0 places in 'paste'"),
+        (lambda s: s.search(), "`examples` must show what to look for"),
+        (lambda s: s.apply(), "`object` must be there to be pasted"),
+        (lambda s: s.zero(), "`examples` must show what the rule is about"),
+        (lambda s: s.load(b"{}"), "this is truncated or another format"),
+        (lambda s: s.load_request(b"[]"), "must have some of"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once_and_changes_nothing(make, call, message):
+    session = make()
+    with pytest.raises(ValueError, match=message):
+        call(session)
+    assert session.edits == () and session.trays.context == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("layer", "layer99", "layer99"),
+        ("rank", 9, "`rank` must lie in 1 to 8, got 9"),
+        ("smoothness", -1.0, "`smoothness` must be 0 or more"),
+        ("numbers", (30,), "`numbers` must lie in 0 to 29, got 30"),
+        ("numbers", (), "`numbers` must be 1 to 64 numbers"),
+        ("image", 30, "`image` must lie in 0 to 29"),
+    ],
+)
+def test_wrong_settings_are_refused_and_what_stood_stays(make, name, value, message):
+    session = make()
+    stood = getattr(session, name)
+    with pytest.raises(TraitError, match=message):
+        setattr(session, name, value)
+    assert getattr(session, name) == stood
+
+
+# Edits
+
+
+def test_an_edit_changes_the_pictures_and_undo_gives_the_very_same_back(marked, network):
+    before = marked.after.copy()
+    marked.apply("rule", wait=True)
+    marked.wait(20.0)
+    (edit,) = marked.edits
+    assert edit.name == "rule" and marked.error == "" and marked.working == ""
+    assert marked.solution.loss_after < marked.solution.loss_before
+    assert (marked.after != before).any() and (marked.before == before).all()
+    assert marked.edited is not network
+    marked.undo()
+    marked.wait(20.0)
+    assert (marked.after == before).all() and marked.edited is network and marked.can_redo
+    marked.redo()
+    assert marked.edits == (edit,)
+
+
+def test_two_quick_applies_make_two_edits_the_second_on_top_of_the_first(marked):
+    marked.apply()
+    marked.apply()
+    marked.wait(30.0)
+    first, second = marked.edits
+    assert first.uid != second.uid and [edit.name for edit in marked.edits] == [
+        "paste 1, layer4.conv",
+        "paste 2, layer4.conv",
+    ]
+    assert second.norm < 0.8 * first.norm  # less was left to do
+
+
+def test_strength_mute_and_names(marked):
+    marked.apply(wait=True)
+    marked.wait(20.0)
+    full, before = marked.after.copy(), marked.before.copy()
+    marked.mute(0)
+    marked.wait(20.0)
+    assert (marked.after == before).all()
+    marked.mute(0, on=False)
+    marked.set_strength(0, -1)
+    marked.rename(0, "the other way")
+    marked.wait(20.0)
+    assert (marked.after != full).any() and (marked.edits[0].strength, marked.edits[0].name) == (-1, "the other way")
+    with pytest.raises(ValueError, match="strength"):
+        marked.set_strength(0, 2.5)
+    marked.delete(0)
+    assert marked.edits == ()
+    marked.undo()
+    assert marked.edits[0].name == "the other way"
+
+
+def test_a_refinement_betters_the_edit_in_place_and_is_one_step_to_undo(marked, monkeypatch):
+    from ganwidgets.rewrite import controller
+    from ganwidgets.rewrite.refine import refine
+
+    monkeypatch.setattr(controller, "refine", lambda *given, **options: refine(*given, **options, steps=3))
+    marked.refining = True
+    marked.apply(wait=True)
+    assert len(marked.losses) >= 2 and len(marked.edits) == 1 and marked.error == ""
+    assert marked.edits[0].update.equal(marked.solution.update)
+    marked.undo()
+    assert marked.edits == () and not marked.can_undo
+
+
+def test_cancel_before_there_is_an_edit_leaves_all_as_it_was(marked, network, monkeypatch):
+    weights = {name: weight.clone() for name, weight in network.module.state_dict().items()}
+
+    def never(*given, **options):
+        while True:
+            time.sleep(0.01)
+            yield None
+
+    monkeypatch.setattr(marked._bench, "solving", never)
+    marked.apply()
+    assert marked.working == "apply"
+    marked.cancel()
+    marked.wait(20.0)
+    assert marked.edits == () and marked.working == "" and not marked.can_undo and marked.edited is network
+    assert all(weight.equal(network.module.state_dict()[name]) for name, weight in weights.items())
+
+
+def test_a_rank_that_the_examples_do_not_span_is_an_error_in_words(make):
+    session = make(rank=5)
+    session.mark("object", 0, HERE)
+    session.mark("paste", 1, box(8, 8, 9, 9))
+    session.apply(wait=True)
+    session.wait(20.0)
+    assert session.edits == () and session.status == "failed" and "rank" in session.error
+
+
+def test_erase_and_zero(marked):
+    marked.mark("examples", 3, HERE)
+    marked.zero(wait=True)
+    marked.erase(wait=True)
+    assert [edit.details.get("what", edit.name) for edit in marked.edits] == ["zero 1, layer4.conv", "erase"]
+
+
+# Files
+
+
+def test_edits_and_marks_come_back_from_their_files(marked, make, tmp_path):
+    marked.mark("examples", 7, HERE)
+    marked.apply("rule", wait=True)
+    marked.wait(20.0)
+    path = marked.save(tmp_path / "rule.safetensors")
+    other = make()
+    other.load(path)
+    other.load_request(marked.request_json().encode())
+    other.wait(20.0)
+    assert other.edits[0].name == "rule" and other.edits[0].update.equal(marked.edits[0].update)
+    assert [place.image for place in (*other.trays.object, *other.trays.paste, *other.trays.examples)] == [0, 1, 7]
+    assert other.numbers == (0, 1, 7)
+    assert (other.after == marked.after[[0, 1, 7]]).all()
+    other.undo()
+    assert other.edits == ()
+
+
+def test_a_request_of_the_original_needs_a_sample_that_holds_its_pictures(make, request):
+    saved = request.path.parents[1] / "data/rewriting/requests/proggan_church_sky2tree.json.gz"
+    content = gzip.decompress(saved.read_bytes())
+    session = make()
+    with pytest.raises(ValueError, match=r"the sample holds 30 \(0 to 29\): sample at least"):
+        session.load_request(content)
+    assert session.trays.object == ()
+    session.n_sample = 1000
+    session.load_request(content)
+    assert session.trays.object and session.trays.paste and session.image < 1000
+
+
+def test_another_seed_takes_the_marks_away_and_a_larger_sample_keeps_them(marked):
+    marked.n_sample = 40
+    assert marked.trays.object
+    marked.seed = 2
+    assert not marked.trays.object and marked.found is None
+
+
+# The brush
+
+
+@pytest.fixture
+def marking(marked):
+    from ganwidgets.rewrite.controller_marking import MarkingController
+
+    made = MarkingController(marked)
+    yield made
+    made.close()
+
+
+def test_strokes_grow_into_one_region_until_it_is_put_into_a_tray(marked, marking):
+    marking.paint(HERE)
+    marking.paint(THERE)
+    assert (marking.region == 255 * np.maximum(HERE, THERE)).all()
+    marking.paint(box(0, 0, 16, 5), erase=True)
+    marking.undo()
+    assert (marking.region == 255 * np.maximum(HERE, THERE)).all() and marking.can_redo
+    marked.image = 9
+    assert marking.region is None and not marking.can_undo  # it belonged to the other picture
+    marking.paint(HERE)
+    place = marking.put("preserve")
+    assert (place.image, float(place.region.sum())) == (9, 36.0) and marking.region is None
+    with pytest.raises(ValueError, match="Nothing is painted yet"):
+        marking.put("preserve")
+
+
+def test_a_place_that_is_looked_at_again_is_exchanged(marked, marking):
+    marking.open("paste", 0)
+    assert marked.image == 1 and (marking.region == 255 * THERE).all() and marking.opened[0] == "paste"
+    marking.paint(HERE)
+    marking.put("paste")
+    assert [float(place.region.sum()) for place in marked.trays.paste] == [72.0] and marking.opened == ()
+    marking.open("paste", 0)
+    marked.clear("paste")
+    marking.put("paste")  # gone meanwhile: it comes back as a new one
+    assert len(marked.trays.paste) == 1
+    marking.open("paste", 0)
+    marking.put("examples")  # for something else: both are there
+    assert len(marked.trays.paste) == len(marked.trays.examples) == 1
+
+
+def test_a_region_can_be_searched_for(marked, marking):
+    marked.image = 4
+    marking.paint(HERE)
+    marking.search(wait=True)
+    assert marked.numbers == marked.found.images and len(marked.found.maps) == 12
+
+
+# Judges
+
+
+def test_a_report_judges_the_edits_in_force(marked, reader):
+    from ganwidgets.rewrite.controller_report import ReportController
+
+    judge = ReportController(marked, reader, n=6)
+    assert judge.missing() == "There is no edit to judge: apply one first."
+    with pytest.raises(ValueError, match="A segmenter is needed"):
+        ReportController(marked).run()
+    marked.apply(wait=True)
+    judge.run(wait=True)
+    assert judge.error == "" and judge.report.n == 6 and judge.report.methods == ("the edits", "random keys")
+    assert judge.judged == judge.active
+    marked.mute(0)
+    assert judge.active == () and judge.missing()
+
+
+def test_advice_tries_layers_and_sets_what_is_taken(marked):
+    from ganwidgets.rewrite.controller_advice import AdviceController
+
+    judge = AdviceController(marked)
+    judge.run(wait=True)
+    assert judge.error == "" and {trial.layer for trial in judge.advice.trials} > {"layer4.conv"}
+    judge.use("layer3.conv", 2)
+    assert (marked.layer, marked.rank) == ("layer3.conv", 2)
+    marked.clear()
+    with pytest.raises(ValueError, match="`object` must be there"):
+        judge.run()
