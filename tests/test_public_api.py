@@ -25,6 +25,7 @@ NAMES = {
     "LowRankEdit MarkingController Matches Refinement ReportController RewriteController RewriteReport "
     "Solution Target Trial advise advising apply as_edit collect_keys context_directions copy_object descend "
     "edit_from editable_layer editable_layers erase erase_target erased_units fine_tune from_bytes "
+    "Generalisation RuleSample generalise rule_sample "
     "keep_target load load_request panel paste_target patch_moment random_edit refine report "
     "request_from_json request_to_json save save_request search solve solve_steps stale to_bytes zero",
     ".ui": "CodeSnippet Compare Component Controls Curve Download EditStack FileDrop Histogram ImageGrid LayerPicker "

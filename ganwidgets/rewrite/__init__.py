@@ -28,6 +28,7 @@ from ganwidgets.rewrite.erase import erase, erased_units, zero
 from ganwidgets.rewrite.examples import Example
 from ganwidgets.rewrite.files import from_bytes, load, save, to_bytes
 from ganwidgets.rewrite.fine_tune import FineTuned, fine_tune
+from ganwidgets.rewrite.generalise import Generalisation, RuleSample, generalise, rule_sample
 from ganwidgets.rewrite.keys import KeyStatistics, collect_keys
 from ganwidgets.rewrite.moment import patch_moment
 from ganwidgets.rewrite.refine import Refinement, refine
@@ -80,6 +81,10 @@ __all__ = [
     "erase_target",
     "erased_units",
     "fine_tune",
+    "generalise",
+    "Generalisation",
+    "RuleSample",
+    "rule_sample",
     "from_bytes",
     "keep_target",
     "load",

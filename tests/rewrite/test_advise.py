@@ -5,6 +5,8 @@ is pasted into the red. At rank 1 the only key that can change is that of red, s
 f · blue + (1 − f) · red everywhere where there is red, f = 1 / (1 + λ p), p being the share of red in the sample.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -163,6 +165,19 @@ def test_a_layer_that_cannot_hold_the_edit_is_skipped_with_its_reason(advise, z)
 
     found = advise(layers=None, statistics=known)
     assert found.skipped == {"first": "no statistics today"} and [t.layer for t in found.trials] == ["second"]
+
+
+def test_on_a_trained_network_a_late_layer_can_do_what_an_early_one_cannot(progan):
+    from ganwidgets.rewrite.advise import advise
+    from ganwidgets.rewrite.request import load_request
+
+    data = Path(__file__).parents[1] / "data/rewriting/request_cloud2sun.json"
+    request, layers = load_request(data), ("layer2", "layer6")
+    options = {"object": request.object, "paste": request.paste, "examples": request.examples}
+    found = advise(progan, progan.sample_z(200), layers=layers, ranks=(1, 5), n_others=8, **options)
+    effect = {(trial.layer, trial.rank): trial.effect for trial in found.trials}
+    assert abs(effect["layer2.conv", 5]) < 0.1 and effect["layer6.conv", 5] > effect["layer6.conv", 1] > 0.4
+    assert found.best.layer == "layer6.conv"
 
 
 @pytest.fixture

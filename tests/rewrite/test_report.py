@@ -199,7 +199,7 @@ def test_the_report_in_words(report, swap, planted):
 def test_few_source_pixels_are_neither_with_nor_without(report, swap):
     found = report(swap, least=129)
     assert found.n_source == 0 and found.outside_pixels[:2].tolist() == [112, 112]
-    assert np.isnan(only(found, "outside")) and only(found, "elsewhere") == 0
+    assert np.isnan(only(found, "outside")) and only(found, "elsewhere") == 0 and found.shown.tolist() == [[0] * 4]
 
 
 def test_the_plot_has_a_bar_for_each_method_and_no_pyplot(report, swap, planted):
