@@ -135,6 +135,8 @@ def test_a_region_limits_where_the_source_is_meant(report, swap):
     found = report(swap, torch.tensor([RED]), target="blue", region=upper)
     assert found.source_pixels.tolist() == [64] and only(found, "success") == 1.0
     assert only(found, "outside") == pytest.approx((7 * 8) / (256 - 9 * 9))  # the lower half was not meant
+    upper[16] = 1  # half of the next row of pixels
+    assert report(swap, torch.tensor([RED]), region=upper).source_pixels.tolist() == [72]
 
 
 def test_methods_share_the_pictures_and_have_a_row_each(report, swap, planted):
