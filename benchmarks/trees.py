@@ -27,7 +27,7 @@ from ganwidgets.ablate.effect import EffectResult, ablation_effect
 from ganwidgets.ablate.insertion_search import InsertionValue, optimise_insertion
 from ganwidgets.ablate.sparing import RemovalAlpha, optimise_removal
 
-SEARCH, CHOICE, FINAL, DOOR_SEEDS = 10, 101, 102, (105, 103, 104)  # seeds of the latents
+SEARCH, CHOICE, FINAL, DOOR_SEEDS = 10, 101, 106, (105, 103, 107)  # seeds of the latents
 ENOUGH, SIDE, DRIFT = 0.5, 0.10, 0.05  # removed at least; others changed at most; random sets on average at most
 SIZES = (16, 32, 64)  # units
 SCALES = (0.6, 0.8, 1.0)  # their strengths are multiplied with

@@ -1,13 +1,15 @@
-"""What the sessions of all methods share: a network, one of its layers, and units of that layer."""
+"""What sessions of several methods share: a layer of a network and its units; entries in order that can be undone."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from traitlets import Bunch, TraitError, Tuple, Unicode, validate
+from traitlets import Bool, Bunch, TraitError, Tuple, Unicode, validate
 
-from ganwidgets.jobs import Controller
+from ganwidgets.jobs import Controller, lock
 from ganwidgets.models import Network
 from ganwidgets.models.layers import unknown_layer
+from ganwidgets.results.history import History
 
 
 class LayerSession(Controller):
@@ -39,6 +41,59 @@ class LayerSession(Controller):
         if outside:
             raise TraitError(f"`units` must lie in 0 to {n_units - 1}, the units of {self.layer!r}, got {outside[0]}.")
         return numbers
+
+
+class HistorySession(Controller):
+    """A controller of entries in order: strokes, edits. Each call is in force when it returns, and can be undone.
+
+    A subclass starts with `_stack`, an empty `History`, shows its entries in the read-only trait that the history's
+    `entries_name` names, and draws in `update`.
+    """
+
+    can_undo = Bool(False, read_only=True, help="Whether there is a change to take back.")
+    can_redo = Bool(False, read_only=True, help="Whether there is one to do again.")
+
+    _stack: History
+
+    def update(self) -> Any:
+        """Draw what is shown again; happens by itself when something changes."""
+        raise NotImplementedError
+
+    def undo(self) -> None:
+        """Take back the last change; nothing happens if there is none."""
+        self._change(lambda stack: stack.undo())
+
+    def redo(self) -> None:
+        """Do again what was taken back; nothing happens if there is nothing."""
+        self._change(lambda stack: stack.redo())
+
+    def mute(self, which: int | str, on: bool = True) -> None:
+        """Leave an entry (number or uid) out, or take it in again. Raises `ValueError` if there is no such entry."""
+        self._change(lambda stack: stack.mute(which, on))
+
+    def delete(self, which: int | str) -> None:
+        """Remove an entry (number or uid). Raises `ValueError` if there is no such entry."""
+        self._change(lambda stack: stack.delete(which))
+
+    def move(self, which: int | str, to: int) -> None:
+        """Put an entry at another place in the order, 0 being the lowest. Raises `ValueError` if there is none."""
+        self._change(lambda stack: stack.move(which, to))
+
+    def set_strength(self, which: int | str, strength: float | int) -> None:
+        """Change how strong an entry is. Raises `ValueError` outside its range, or if there is no such entry."""
+        self._change(lambda stack: stack.with_strength(which, strength))
+
+    def _change(self, how: Callable[[Any], Any]) -> None:
+        with lock:
+            changed = how(self._stack)
+            self.refuse("")
+            if changed is not self._stack:
+                self._set_stack(changed)
+                self.update()
+
+    def _set_stack(self, stack: Any) -> None:
+        self._stack = stack
+        self._write(**{stack.entries_name: stack.entries}, can_undo=stack.can_undo, can_redo=stack.can_redo)
 
 
 def whole_in_range(name: str, value: int, low: int, high: int) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from traitlets import Bool, Bunch, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+from traitlets import Bunch, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
 from ganwidgets.jobs import lock
 from ganwidgets.models import Generator, set_units
@@ -29,7 +29,7 @@ from ganwidgets.paint.stack import StrokeStack
 from ganwidgets.paint.strokes import SIGNS, Stroke, map_layer
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.segment import Segmenter
-from ganwidgets.session import LayerSession, whole_in_range
+from ganwidgets.session import HistorySession, LayerSession, whole_in_range
 from ganwidgets.worker import Job
 
 MOST_SCENES = 64
@@ -43,7 +43,7 @@ class Shown:
     strokes: tuple[Stroke, ...]
 
 
-class PaintController(LayerSession):
+class PaintController(HistorySession, LayerSession):
     """Paint on generated scenes with units; call `paint` and look at the outputs.
 
     Args:
@@ -61,8 +61,6 @@ class PaintController(LayerSession):
     strength = Float(1.0, help="Of the next stroke, 0 to 1.")
     resize = Enum(list(RESIZES), "area", help="How the next stroke gets to the layer's size.")
     strokes = Tuple(read_only=True, help="On the scene, the lowest first.")
-    can_undo = Bool(False, read_only=True, help="Whether there is a change to take back.")
-    can_redo = Bool(False, read_only=True, help="Whether there is one to do again.")
     rejected = Tuple(read_only=True, help="Strokes that were taken out again, as they left NaN in the picture.")
     scenes = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb), unpainted.")
     before = Instance(np.ndarray, allow_none=True, read_only=True, help="The scene, uint8 (height width rgb).")
@@ -137,30 +135,6 @@ class PaintController(LayerSession):
             ValueError: nothing marked, or a region that is none.
         """
         self._change(lambda stack: stack.erase(region))
-
-    def undo(self) -> None:
-        """Take back the last change of the strokes; nothing happens if there is none."""
-        self._change(StrokeStack.undo)
-
-    def redo(self) -> None:
-        """Do again what was taken back; nothing happens if there is nothing."""
-        self._change(StrokeStack.redo)
-
-    def mute(self, which: int | str, on: bool = True) -> None:
-        """Leave a stroke (number or uid) out, or take it in again. Raises `ValueError` if there is no such stroke."""
-        self._change(lambda stack: stack.mute(which, on))
-
-    def delete(self, which: int | str) -> None:
-        """Remove a stroke (number or uid). Raises `ValueError` if there is no such stroke."""
-        self._change(lambda stack: stack.delete(which))
-
-    def move(self, which: int | str, to: int) -> None:
-        """Put a stroke at another place in the order, 0 being the lowest. Raises `ValueError` if there is none."""
-        self._change(lambda stack: stack.move(which, to))
-
-    def set_strength(self, which: int | str, strength: float | int) -> None:
-        """Change how strong a stroke is. Raises `ValueError` outside [0, 1], or if there is no such stroke."""
-        self._change(lambda stack: stack.with_strength(which, strength))
 
     def clear(self) -> None:
         """Remove all strokes; can be undone."""
@@ -268,18 +242,6 @@ class PaintController(LayerSession):
             job = self._jobs.get("picture")
         if job is not None:
             job.answered.wait(timeout)
-
-    def _change(self, how: Callable[[StrokeStack], StrokeStack]) -> None:
-        with lock:
-            changed = how(self._stack)
-            self.refuse("")
-            if changed is not self._stack:
-                self._set_stack(changed)
-                self.update()
-
-    def _set_stack(self, stack: StrokeStack) -> None:
-        self._stack = stack
-        self._write(strokes=stack.strokes, can_undo=stack.can_undo, can_redo=stack.can_redo)
 
     def _wish(self) -> Shown:
         return Shown(Scene(self.seed, self.scene), self._stack.strokes)

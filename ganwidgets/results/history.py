@@ -5,7 +5,7 @@ the list before, and two sessions may share a past. What is special to one kind 
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
@@ -48,8 +48,9 @@ class History(Generic[Entry]):
     past: tuple[tuple[Entry, ...], ...] = ()
     future: tuple[tuple[Entry, ...], ...] = ()
 
-    # How errors call an entry, and why there may be none.
+    # How errors call an entry and all of them, and why there may be none.
     entry_name: ClassVar[str] = "an entry"
+    entries_name: ClassVar[str] = "entries"
     when_empty: ClassVar[str] = "there is nothing yet"
 
     def __len__(self) -> int:
@@ -126,12 +127,15 @@ class History(Generic[Entry]):
         Raises:
             ValueError: there is none.
         """
-        places = {entry.uid: place for place, entry in enumerate(self.entries)}
-        place = places.get(which) if isinstance(which, str) else which
-        if place is None or isinstance(place, bool) or not 0 <= place < len(self.entries):
+        known: dict[Hashable, int] = {entry.uid: place for place, entry in enumerate(self.entries)}
+        known |= {place: place for place in known.values()}
+        if isinstance(which, bool) or not isinstance(which, Hashable) or which not in known:
             there = f"0 to {len(self.entries) - 1}" if self.entries else f"none, as {self.when_empty}"
-            raise ValueError(f"`which` must be the number of {self.entry_name} ({there}) or its uid, got {which!r}")
-        return place
+            raise ValueError(
+                f"`which` must be the number of {self.entry_name} ({there}) or its uid, got {which!r}; for several, or "
+                f"counted from the end, take them from the tuple `{self.entries_name}`"
+            )
+        return known[which]
 
     def without(self: Kind, entry: Entry) -> Kind:
         """As if this entry had never been, past and future included; what it was before it was changed comes back."""

@@ -8,6 +8,7 @@ The network is never changed: `edited` is the one with the edits.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator as Steps
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from traitlets import Bool, Bunch, Dict, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
 
-from ganwidgets.jobs import Controller, lock
+from ganwidgets.jobs import lock
 from ganwidgets.models import Generator
 from ganwidgets.models.latents import whole_number
 from ganwidgets.nn.regions import as_region, at_most
@@ -31,7 +32,7 @@ from ganwidgets.rewrite.search import Matches, match_maps, search
 from ganwidgets.rewrite.solve import NORMS, OBJECTIVES, SMOOTHNESS, Solution
 from ganwidgets.rewrite.stack import EditStack
 from ganwidgets.rewrite.workbench import Settings, Solved, Trays, Workbench
-from ganwidgets.session import check_truncation, whole_in_range
+from ganwidgets.session import HistorySession, check_truncation, whole_in_range
 from ganwidgets.worker import Cancelled, Job, giving_way
 
 SHOW_EVERY = 0.3  # [s] while an edit is refined
@@ -45,7 +46,7 @@ NEEDED = {
 }
 
 
-class RewriteController(Controller):
+class RewriteController(HistorySession):
     """Rewrite rules of a generator; call `mark` and `apply`, and look at the outputs.
 
     Args:
@@ -69,8 +70,6 @@ class RewriteController(Controller):
 
     trays = Instance(Trays, read_only=True, help="What was marked.")
     edits = Tuple(read_only=True, help="The first one first, those left out included.")
-    can_undo = Bool(False, read_only=True, help="Whether there is a change to take back.")
-    can_redo = Bool(False, read_only=True, help="Whether there is one to do again.")
     before = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb), unedited.")
     after = Instance(np.ndarray, allow_none=True, read_only=True, help="The same pictures with the edits.")
     shown = Tuple(read_only=True, help="Numbers of the pictures in `before` and `after`.")
@@ -89,7 +88,7 @@ class RewriteController(Controller):
         self.editable_layers = editable_layers(network)
         if not self.editable_layers:
             raise ValueError(f"`network` must have a convolution that can be edited, but {network.name!r} has none")
-        self._stack, self._requests, self._applied = EditStack(), count(), count(1)
+        self._stack, self._requests, self._applied, self._newest = EditStack(), count(), count(1), ""
         self._page = 0
         middle = self.editable_layers[len(self.editable_layers) // 2]
         super().__init__(**{"layer": middle, **traits})
@@ -176,33 +175,9 @@ class RewriteController(Controller):
         """Make the context have no effect."""
         return self._solve("zero", name, wait)
 
-    def undo(self) -> None:
-        """Take back the last change of the edits; nothing happens if there is none."""
-        self._change(EditStack.undo)
-
-    def redo(self) -> None:
-        """Do again what was taken back; nothing happens if there is nothing."""
-        self._change(EditStack.redo)
-
-    def mute(self, which: int | str, on: bool = True) -> None:
-        """Leave an edit (number or uid) out, or take it in again. Raises `ValueError` if there is no such edit."""
-        self._change(lambda stack: stack.mute(which, on))
-
-    def delete(self, which: int | str) -> None:
-        """Remove an edit (number or uid). Raises `ValueError` if there is no such edit."""
-        self._change(lambda stack: stack.delete(which))
-
-    def move(self, which: int | str, to: int) -> None:
-        """Put an edit at another place in the order. Raises `ValueError` if there is none."""
-        self._change(lambda stack: stack.move(which, to))
-
     def rename(self, which: int | str, name: str) -> None:
         """Give an edit another name. Raises `ValueError` for no name, or if there is no such edit."""
         self._change(lambda stack: stack.rename(which, name))
-
-    def set_strength(self, which: int | str, strength: float | int) -> None:
-        """Change how strong an edit is. Raises `ValueError` outside [−1, 2], or if there is no such edit."""
-        self._change(lambda stack: stack.with_strength(which, strength))
 
     def clear_edits(self) -> None:
         """Remove all edits; can be undone."""
@@ -239,7 +214,7 @@ class RewriteController(Controller):
         self._set_trays(lambda trays: Trays.of(request))
         marked = dict.fromkeys(example.image for _, example in request)
         if marked:
-            self.show(tuple(marked)[:64])
+            self.show(tuple(marked)[:MOST_SHOWN])
 
     def save_request(self, path: str | Path) -> Path:
         """Write what was marked, as the original application reads it: with the first place to paste only."""
@@ -293,26 +268,27 @@ class RewriteController(Controller):
             if missing := self.missing(what):
                 raise ValueError(missing)
             trays, settings, goes_on = self.trays, self._settings, self.refining and what != "zero"
-            if missing := self.missing(what):
-                raise ValueError(missing)
             name = name or f"{what} {next(self._applied)}, {settings.layer}"
-        # A request of its own kind: clicking twice makes two edits, the second on top of the first.
-        kind = f"apply {next(self._requests)}"
+            # A request of its own kind: clicking twice makes two edits, the second on top of the first.
+            self._newest = kind = f"apply {next(self._requests)}"
 
         def work(progress: Callable[[float], None]) -> Iterator[dict[str, Any] | None]:
-            return self._solving(what, trays, settings, name, goes_on, giving_way(progress))
+            tell = giving_way(progress)
+            solved = yield from self._solving(what, trays, settings, name, tell)
+            if goes_on and solved is not None:
+                yield from self._refining(solved, kind, tell)
 
         return self.submit(work, self._publish, kind=kind, background=not wait)
 
     def _solving(
-        self, what: str, trays: Trays, settings: Settings, name: str, goes_on: bool, progress: Callable[[float], None]
-    ) -> Iterator[dict[str, Any] | None]:
-        """The edit as soon as there is one, then better ones."""
+        self, what: str, trays: Trays, settings: Settings, name: str, progress: Callable[[float], None]
+    ) -> Steps[dict[str, Any] | None, None, Solved | None]:
+        """The edit as soon as there is one, then better ones; returns the last, if it can be refined."""
         edits, bench, solved, shown, told = self.edits, self._bench, None, None, 0.0
         if what == "zero":
             edit = yield from bench.zeroed(trays, settings, edits, progress=progress, name=name)
             yield {"edit": edit, "solution": None, "losses": ()}
-            return
+            return None
         for found in bench.solving(trays, settings, edits, what=what, progress=progress, name=name):
             solved = found or solved
             if found is None or (shown and time.monotonic() - told < SHOW_EVERY):  # a picture takes longer than a solve
@@ -322,16 +298,19 @@ class RewriteController(Controller):
                 yield {"edit": found.edit, "solution": found.solution, "losses": ()}
         if solved is not shown:
             yield {"edit": solved.edit, "solution": solved.solution, "losses": ()}
-        if goes_on and solved is not None:
-            yield from self._refining(solved, progress)
+        return solved
 
-    def _refining(self, solved: Solved, progress: Callable[[float], None]) -> Iterator[dict[str, Any] | None]:
-        """Better and better edits; when cancelled, the best so far."""
+    def _refining(
+        self, solved: Solved, kind: str, progress: Callable[[float], None]
+    ) -> Iterator[dict[str, Any] | None]:
+        """Better edits; the best so far when cancelled, when another rule is asked for, or when the edit is gone."""
         losses: list[float] = []
         edit, told = solved.edit, time.monotonic()
         found = None
         try:
             for found in refine(list(solved.targets), solved.solution, **solved.options):
+                if self._newest != kind or all(there.uid != edit.uid for there in self._stack.edits):
+                    break
                 losses.append(float(found.cost))
                 progress(found.step / max(1, found.steps))
                 if time.monotonic() - told > SHOW_EVERY:
@@ -423,18 +402,6 @@ class RewriteController(Controller):
             self.refuse("")
             self._write(trays=trays)
             self.update()
-
-    def _change(self, how: Callable[[EditStack], EditStack]) -> None:
-        with lock:
-            changed = how(self._stack)
-            self.refuse("")
-            if changed is not self._stack:
-                self._set_stack(changed)
-                self.update()
-
-    def _set_stack(self, stack: EditStack) -> None:
-        self._stack = stack
-        self._write(edits=stack.edits, can_undo=stack.can_undo, can_redo=stack.can_redo)
 
     @property
     def _settings(self) -> Settings:

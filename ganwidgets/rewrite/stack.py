@@ -17,6 +17,7 @@ class EditStack(History[LowRankEdit]):
     """Edits of rules, the first one first, and the steps that led here; see `History`."""
 
     entry_name: ClassVar[str] = "an edit"
+    entries_name: ClassVar[str] = "edits"
     when_empty: ClassVar[str] = "nothing is edited"
 
     @property

@@ -127,7 +127,7 @@ def test_without_reaches_what_was_undone(stack):
 
 
 def test_the_past_has_an_end(stack, named, monkeypatch):
-    from ganwidgets.paint import stack as module
+    from ganwidgets.results import history as module
 
     monkeypatch.setattr(module, "MOST_STEPS", 4)
     for stroke in named("defghij"):

@@ -210,6 +210,36 @@ def test_a_refinement_betters_the_edit_in_place_and_is_one_step_to_undo(marked, 
     assert marked.edits == () and not marked.can_undo
 
 
+@pytest.mark.parametrize("then", ["apply", "undo", "delete"])
+def test_a_refinement_ends_when_it_is_no_longer_wanted(marked, then):
+    """Without end by itself, or another rule would have to wait for it."""
+    marked.refining = True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ganwidgets.rewrite.controller.refine", _endless)
+        marked.apply("first")
+        _until(lambda: marked.edits)
+        marked.refining = False
+        marked.delete(0) if then == "delete" else getattr(marked, then)()
+        marked.wait(20.0)
+    assert marked.status == "done" and not marked.error
+    assert len(marked.edits) == (2 if then == "apply" else 0)
+
+
+def _endless(targets, start, **options):
+    from ganwidgets.rewrite.refine import Refinement
+
+    while True:
+        time.sleep(0.001)
+        yield Refinement(1, 1000, 1.0, 1.0, start)
+
+
+def _until(there, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
 def test_cancel_before_there_is_an_edit_leaves_all_as_it_was(marked, network, monkeypatch):
     weights = {name: weight.clone() for name, weight in network.module.state_dict().items()}
 
