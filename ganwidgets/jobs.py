@@ -11,11 +11,11 @@ import asyncio
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent import futures
-from typing import Any
+from typing import Any, ClassVar
 
-from traitlets import Enum, Float, HasTraits, Unicode
+from traitlets import Enum, Float, HasTraits, TraitError, Unicode
 
 from ganwidgets.worker import Cancelled as Cancelled
 from ganwidgets.worker import Job, run_here, worker
@@ -30,6 +30,8 @@ class Controller(HasTraits):
 
     Subclasses add traits a user may set, and `read_only=True` traits that only they set, from `publish`.
     """
+
+    follows: ClassVar[frozenset[str]] = frozenset()  # kinds of jobs that show the state as it is: never cancelled
 
     status = Enum(
         ["idle", "running", "cancelled", "failed", "done"],
@@ -85,11 +87,8 @@ class Controller(HasTraits):
         return job
 
     def cancel(self) -> None:
-        """Stop every running job after its current batch; what was published stays."""
-        with lock:
-            for job in self._jobs.values():
-                job.stop("cancelled")
-        worker.wake()
+        """Stop every running job after its current batch; what was published stays, and is still drawn."""
+        self._stop(spare=self.follows)
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when nothing is running. The kernel's interrupt cancels the jobs.
@@ -116,7 +115,7 @@ class Controller(HasTraits):
 
     def close(self) -> None:
         """Cancel, let go of every observer and refuse further work. Subclasses also drop their tensors."""
-        self.cancel()
+        self._stop()
         with lock:
             self._closed = True
             self.unobserve_all()
@@ -128,6 +127,13 @@ class Controller(HasTraits):
             if reason:
                 self._errors["input"] = reason
             self._write(error=self._error_text())
+
+    def _stop(self, spare: Collection[str] = ()) -> None:
+        with lock:
+            for kind, job in self._jobs.items():
+                if kind not in spare:
+                    job.stop("cancelled")
+        worker.wake()
 
     def _write(self, **values: Any) -> None:
         """Set read-only traits together, under the lock."""
@@ -143,7 +149,8 @@ class Controller(HasTraits):
     def _show(self, job: Job, publish: Callable[[Any], None], value: Any) -> None:
         with lock:
             # A superseded interactive job gets here only with its first frame, which is newer than what is shown.
-            if not self._closed and (self._jobs.get(job.kind) is job or (job.interactive and not job.stopping)):
+            wanted = self._jobs.get(job.kind) is job or (job.interactive and not job.stopping)
+            if wanted and not self._closed and not job.too_late:
                 publish(value)
 
     def _ended(self, job: Job) -> None:
@@ -182,5 +189,13 @@ async def finished(job: Job) -> Job:
 
 
 def _sentence(error: Exception) -> str:
+    """Its first line, and what kind of error it is, unless the sentence is our own."""
     text = next(iter(str(error).strip().splitlines()), "") or "The work stopped without a message"
-    return f"{text[:500]} ({type(error).__name__})"
+    ours = isinstance(error, ValueError | TypeError | TraitError) and _raised_in(error).startswith("ganwidgets.")
+    return text[:500] if ours else f"{text[:500]} ({type(error).__name__})"
+
+
+def _raised_in(error: Exception) -> str:
+    """Name of the module whose code raised it."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1].f_globals.get("__name__", "") if frames else ""

@@ -1,7 +1,7 @@
 """What sessions of several methods share: a layer of a network and its units; entries in order that can be undone."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from traitlets import Bool, Bunch, TraitError, Tuple, Unicode, validate
@@ -47,8 +47,10 @@ class HistorySession(Controller):
     """A controller of entries in order: strokes, edits. Each call is in force when it returns, and can be undone.
 
     A subclass starts with `_stack`, an empty `History`, shows its entries in the read-only trait that the history's
-    `entries_name` names, and draws in `update`.
+    `entries_name` names, and draws in `update`, by a job of kind "picture".
     """
+
+    follows: ClassVar[frozenset[str]] = frozenset({"picture"})
 
     can_undo = Bool(False, read_only=True, help="Whether there is a change to take back.")
     can_redo = Bool(False, read_only=True, help="Whether there is one to do again.")

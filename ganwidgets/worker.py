@@ -66,6 +66,7 @@ class Job:
         self._stop = ""  # why it should stop: "cancelled" or "superseded"
         self._frames = 0
         self._stopped = False  # the work was told so
+        self._whole = False  # a generator has come to its end
         self._clock: tuple[float, float] | None = None  # (time, fraction) of the first progress
         self._told = 0.0
 
@@ -79,6 +80,12 @@ class Job:
         slow model a drag would otherwise replace every picture before it is shown."""
         held_back = self._stop == "superseded" and self.interactive and self._generator is not None and not self._frames
         return bool(self._stop) and not held_back
+
+    @property
+    def too_late(self) -> bool:
+        """Whether it was cancelled while the work made what it gives now: nobody waits for that any more. What a
+        generator returns counts all the same, as it keeps nothing of it."""
+        return self._stop == "cancelled" and not self._stopped and not self._whole
 
     @property
     def runnable(self) -> bool:
@@ -133,7 +140,7 @@ class Job:
             return self._stop
         value, last = self._advance()
         self._show(value)
-        return "" if not last else self._stop if self._stopped else "done"
+        return "" if not last else self._stop if self._stopped or self.too_late else "done"
 
     def _advance(self) -> tuple[Any, bool]:
         if self._generator is None:
@@ -144,13 +151,14 @@ class Job:
         try:
             return next(self._generator), False
         except StopIteration as stop:
+            self._whole = True
             return stop.value, True
 
     def _unwind(self) -> None:
         """Let a generator see `Cancelled`; what it then yields or returns is its partial result."""
         if self._generator is None:
             return
-        value = None
+        value, self._stopped = None, True
         try:
             value = self._generator.throw(Cancelled())
             self._generator.close()

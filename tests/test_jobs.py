@@ -223,6 +223,67 @@ def test_cancel_keeps_what_was_published_and_asks_the_generator_for_the_rest(cou
     assert counter.status == "cancelled" and counter.error == ""
 
 
+@pytest.mark.parametrize("gives", ["a frame", "an answer"])
+def test_what_is_ready_only_after_cancel_is_not_published(counter, gives):
+    started, go = gate()
+    told = []
+
+    def work(progress):
+        started.set()
+        go.wait(5)
+        return "too late"
+
+    def frames(progress):
+        try:
+            yield work(progress)
+        except Cancelled:
+            told.append(True)
+            raise
+
+    job = counter.submit(work if gives == "an answer" else frames, counter.show)
+    started.wait(5)
+    counter.cancel()
+    go.set()
+    counter.wait(5.0)
+    assert counter.shown == [] and job.outcome == counter.status == "cancelled"
+    assert told == ([True] if gives == "a frame" else [])
+
+
+def test_what_a_generator_returns_is_kept_as_it_has_let_go_of_the_rest(counter):
+    started, go = gate()
+
+    def work(progress):
+        yield "first"
+        started.set()
+        go.wait(5)
+        return "all of it"
+
+    job = counter.submit(work, counter.show)
+    started.wait(5)
+    counter.cancel()
+    go.set()
+    counter.wait(5.0)
+    assert counter.shown == ["first", "all of it"] and job.outcome == "done"
+
+
+def test_cancel_spares_what_only_draws_the_state_and_close_does_not(counter):
+    class Drawing(Counter):
+        follows = frozenset({"picture"})
+
+    drawing, (started, go) = Drawing(), gate()
+    counter.submit(lambda progress: (started.set(), go.wait(5), None)[-1], counter.show)
+    started.wait(5)
+    for kind in ("picture", "work"):
+        drawing.submit(lambda progress, kind=kind: kind, drawing.show, kind=kind)
+    drawing.cancel()
+    go.set()
+    drawing.wait(5.0)
+    assert drawing.shown == ["picture"]
+    job = drawing.submit(lambda progress: time.sleep(0.1), drawing.show, kind="picture")
+    drawing.close()
+    assert job.ended.result(5) == "cancelled"
+
+
 def test_work_that_is_told_at_progress_may_also_return_what_it_has(counter):
     started, go = gate()
 
@@ -301,6 +362,17 @@ def test_an_error_becomes_state_with_one_sentence_and_the_traceback(counter):
     counter.submit(lambda progress: 1, counter.show)
     counter.wait(5.0)
     assert counter.status == "done" and counter.error == ""
+
+
+def test_a_sentence_of_our_own_comes_without_the_name_of_its_class(counter):
+    from ganwidgets.session import whole_in_range
+
+    counter.submit(lambda progress: whole_in_range("n", 0, 1, 2), counter.show)
+    counter.wait(5.0)
+    assert counter.error == "`n` must lie in 1 to 2, got 0."
+    counter.submit(lambda progress: torch.zeros(2) @ torch.zeros(3), counter.show)
+    counter.wait(5.0)
+    assert counter.error.endswith("(RuntimeError)")
 
 
 def test_an_error_of_one_kind_stays_until_that_kind_is_asked_again(counter):

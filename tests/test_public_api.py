@@ -22,14 +22,14 @@ NAMES = {
     ".paint": "Brush Clip PaintController PaintEdit PaintReport Stroke StrokeStack apply_to_many brushes copy_region "
     "edits from_json load panel paste report save to_json",
     ".rewrite": "Advice AdviceController Descent EditRequest EditStack EditableLayer Example FineTuned KeyStatistics "
-    "LowRankEdit MarkingController Matches Refinement ReportController RewriteController RewriteReport "
+    "LowRankEdit MarkingController Matches Refinement ReportController RewriteController RewriteReport RuleController "
     "Solution Target Trial advise advising apply as_edit collect_keys context_directions copy_object descend "
     "edit_from editable_layer editable_layers erase erase_target erased_units fine_tune from_bytes "
-    "Generalisation RuleSample generalise rule_sample "
-    "keep_target load load_request panel paste_target patch_moment random_edit refine report "
+    "Generalisation GoalController RuleSample generalise rule_sample "
+    "keep_target load load_request panel paste_target patch_moment random_edit random_edits refine report "
     "request_from_json request_to_json save save_request search solve solve_steps stale to_bytes zero",
     ".ui": "CodeSnippet Compare Component Controls Curve Download EditStack FileDrop Histogram ImageGrid LayerPicker "
-    "Layout MaskPainter Matrix RunBar Scatter Tray UnitGrid column page row tabs",
+    "Layout MaskPainter Matrix RunBar Scatter Tray UnitGrid column fold page row tabs",
 }
 
 

@@ -23,7 +23,7 @@ from scipy.stats import rankdata
 
 from ganwidgets.ablate.class_attributes import ATTRIBUTES
 from ganwidgets.ablate.class_result import ClassAblation
-from ganwidgets.ablate.class_statistics import Z
+from ganwidgets.nn.proportions import Z
 
 TARGETS = ("overall_drop", "max_class_drop", "max_class_drop_corrected")
 """What attributes are compared with. The uncorrected one is what the literature uses; believe the corrected one."""

@@ -20,10 +20,11 @@ from torch import Tensor
 from ganwidgets.ablate.class_attributes import ATTRIBUTES
 from ganwidgets.ablate.class_passes import BATCH, checked_data, predictions
 from ganwidgets.ablate.class_result import ClassAblation
-from ganwidgets.ablate.class_statistics import class_sums, proportion_interval
+from ganwidgets.ablate.class_statistics import class_sums
 from ganwidgets.ablate.counts import checked_units, random_sets
 from ganwidgets.models.classifiers import Classifier
 from ganwidgets.models.edits import zero_units
+from ganwidgets.nn.proportions import proportion_interval
 from ganwidgets.results.effects import chance_columns
 from ganwidgets.results.plot import COLORS, BarGraph
 

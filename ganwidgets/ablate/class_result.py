@@ -18,13 +18,13 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from ganwidgets.ablate.class_statistics import (
-    Z,
     class_sums,
     paired_error,
     paired_interval,
     shuffled_max,
     split_half_max,
 )
+from ganwidgets.nn.proportions import Z
 
 SPLITS = 20  # of the images in halves
 SHUFFLES = 100  # behind the chance level of the highest class drop

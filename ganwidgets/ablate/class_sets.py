@@ -19,10 +19,10 @@ from torch import Tensor
 from ganwidgets.ablate.class_curves import checked_sizes
 from ganwidgets.ablate.class_passes import BATCH, checked_data, predictions
 from ganwidgets.ablate.class_result import ClassAblation
-from ganwidgets.ablate.class_statistics import proportion_interval
 from ganwidgets.ablate.counts import random_sets
 from ganwidgets.models.classifiers import Classifier
 from ganwidgets.models.edits import zero_units
+from ganwidgets.nn.proportions import proportion_interval
 
 MOST, OTHERS = "most important", "all others"
 """What is off: the N most important units of a class, or all but these."""

@@ -7,13 +7,13 @@ chooses the class on one half of the images and reads its drop on the other; `sh
 is when a unit's losses fall on the classes by chance.
 
 Sources: Agresti and Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in
-Medicine 24, 2005 (half an image more in each of the four cells); Wilson 1927 for a single proportion.
+Medicine 24, 2005 (half an image more in each of the four cells).
 """
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
-Z = 1.959964  # of a two-sided 95 % interval
+from ganwidgets.nn.proportions import Z
 
 
 def paired_interval(
@@ -31,14 +31,6 @@ def paired_error(
     """Standard error behind `paired_interval`."""
     total = np.asarray(n) + 2.0
     return np.sqrt((lost + won + 1.0) - (lost - won) ** 2 / total) / total
-
-
-def proportion_interval(hits: Num[np.ndarray, "*shape"], n: Num[np.ndarray, "*#shape"] | int) -> np.ndarray:
-    """95 % interval of hits / n (Wilson), in a new last axis."""
-    n = np.asarray(n, float)
-    share = hits / n
-    middle, half = share + Z**2 / (2 * n), Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return np.stack([middle - half, middle + half], -1) / (1 + Z**2 / n)[..., None]
 
 
 def class_sums(

@@ -9,7 +9,8 @@ A pass is a function of its inputs: modules run in eval mode and get their own m
 are put back, and a module that draws random numbers (noise) draws the same ones in every pass, leaving torch's global
 generators alone. Recorded activations are copies, so an in-place ReLU further on cannot overwrite them.
 
-`acts` and `read` read, `intervene` changes, `below` and `above` split the work so that an unchanged half runs once.
+`acts` and `read` read, `intervene` changes, `below` and `above` split the work so that an unchanged half runs once
+(`between` ends it at a later layer).
 Gradients are recorded when grad mode is on and an input, a replaced activation or an edit requires them, or with
 `grad=True`; never otherwise.
 
@@ -208,6 +209,40 @@ class Network:
         Raises:
             ValueError: a state of another network, or activations of another shape.
         """
+        acts, now = self._checked_acts(state, acts), self._edits()
+        rest = self._rest(state.layer, now)
+        if rest is None:
+            return self._run(state.inputs, Plan(state.edits, replace=(state.layer, acts, now)), grad)
+        plan = Plan(now, replace=(state.layer, acts, now))
+        return self._run(state.inputs, plan, grad, rest, state.rng)
+
+    def between(
+        self,
+        state: State,
+        layer: str,
+        acts: Float[Tensor, "batch unit *location"] | None = None,
+        *,
+        grad: bool | None = None,
+    ) -> Tensor:
+        """Run on to a later layer only: what it gives, edits of it included; otherwise as `above`.
+
+        Raises:
+            ValueError: a state of another network, activations of another shape, or a layer that is not above.
+        """
+        name, acts = self.layer_info(layer).name, self._checked_acts(state, acts)
+        order = list(self.layers)
+        if order.index(name) <= order.index(state.layer):
+            raise ValueError(f"`layer` must finish after {state.layer!r}, where the run stopped, got {name!r}")
+        now = self._edits()
+        around = state.layer.startswith(f"{name}.")  # then it is no part of what is left to run
+        rest = None if around or self.layers[name].calls > 1 else self._rest(state.layer, now)
+        below = state.edits if rest is None else now
+        plan = Plan(below, read=(name,), replace=(state.layer, acts, now), stop=True)
+        self._run(state.inputs, plan, grad, rest, () if rest is None else state.rng)
+        return plan.found[name]
+
+    def _checked_acts(self, state: State, acts: Tensor | None) -> Tensor:
+        """What a run goes on from."""
         if state.network is not self:
             raise ValueError(f"`state` must come from below() of this network, got one of {state.network!r}")
         acts = state.acts if acts is None else acts
@@ -215,12 +250,7 @@ class Network:
             raise ValueError(
                 f"`acts` must be shaped like state.acts {tuple(state.acts.shape)}, got {tuple(acts.shape)}"
             )
-        acts, now = acts.to(state.acts), self._edits()
-        rest = self._rest(state.layer, now)
-        if rest is None:
-            return self._run(state.inputs, Plan(state.edits, replace=(state.layer, acts, now)), grad)
-        plan = Plan(now, replace=(state.layer, acts, now))
-        return self._run(state.inputs, plan, grad, rest, state.rng)
+        return acts.to(state.acts)
 
     # How a pass is run
 

@@ -132,15 +132,24 @@ def _shares(old: int, new: int) -> Tensor:
 def _from_png(data: bytes) -> Tensor:
     from PIL import Image
 
-    png_size(data)
+    declared = png_size(data)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.size != declared[::-1]:  # nothing is decoded yet: a later header must not claim more
+                raise ValueError("it declares two sizes")
             image = image if image.mode in ("L", "I;16") else image.convert("RGBA" if _has_alpha(image) else "L")
             levels = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError, *_bombs()) as error:
         raise ValueError(f"`region` must be a whole PNG image, but this one is damaged: {error}") from error
     levels = levels[..., 3] if levels.ndim == 3 else levels
     return torch.from_numpy((levels / (65535 if levels.dtype.itemsize > 1 else 255)).astype(np.float32))
+
+
+def _bombs() -> tuple[type[Exception], ...]:
+    """What Pillow raises for a picture that claims to be huge."""
+    from PIL import Image
+
+    return Image.DecompressionBombError, Image.DecompressionBombWarning
 
 
 def _has_alpha(image: Any) -> bool:

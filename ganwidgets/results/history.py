@@ -152,6 +152,11 @@ class History(Generic[Entry]):
         future = [step for before, step in pairwise(steps[now:]) if step != before]
         return type(self)(steps[now], tuple(past), tuple(reversed(future)))
 
+    def exchanged(self: Kind, how: Callable[[Entry], Entry]) -> Kind:
+        """Every entry, past and future included, exchanged for what `how` makes of it: no step to undo."""
+        everywhere = lambda steps: tuple(tuple(map(how, entries)) for entries in steps)  # noqa: E731
+        return type(self)(tuple(map(how, self.entries)), everywhere(self.past), everywhere(self.future))
+
     def change(self: Kind, which: int | str, how: Callable[[Entry], Entry]) -> Kind:
         """One entry exchanged for what `how` makes of it, as one step."""
         index = self.index(which)

@@ -32,7 +32,7 @@ from ganwidgets.rewrite.generalise import Generalisation, RuleSample, generalise
 from ganwidgets.rewrite.keys import KeyStatistics, collect_keys
 from ganwidgets.rewrite.moment import patch_moment
 from ganwidgets.rewrite.refine import Refinement, refine
-from ganwidgets.rewrite.report import random_edit, report
+from ganwidgets.rewrite.report import random_edit, random_edits, report
 from ganwidgets.rewrite.report_result import RewriteReport
 from ganwidgets.rewrite.request import EditRequest, load_request, request_from_json, request_to_json, save_request
 from ganwidgets.rewrite.search import Matches, search
@@ -44,8 +44,10 @@ from ganwidgets.rewrite.target import Target, copy_object, erase_target, keep_ta
 _LATER = {
     "controller": ("RewriteController",),
     "controller_advice": ("AdviceController",),
+    "controller_goal": ("GoalController",),
     "controller_marking": ("MarkingController",),
     "controller_report": ("ReportController",),
+    "controller_rule": ("RuleController",),
     "panel": ("panel",),
 }
 _FILE_OF = {name: file for file, names in _LATER.items() for name in names}
@@ -92,6 +94,7 @@ __all__ = [
     "paste_target",
     "patch_moment",
     "random_edit",
+    "random_edits",
     "refine",
     "report",
     "request_from_json",

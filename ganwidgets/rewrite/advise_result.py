@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    import matplotlib.figure
     import pandas as pd
 
 LIMIT = 0.05
@@ -100,7 +100,7 @@ class Advice:
         frame = pd.DataFrame([asdict(trial) for trial in self.trials], columns=list(Trial.__dataclass_fields__))
         return frame.assign(best=[trial is self.best for trial in self.trials])
 
-    def plot(self) -> Figure:
+    def plot(self) -> "matplotlib.figure.Figure":
         """Effect over side effect, a line for each layer along its ranks."""
         from ganwidgets.rewrite.plot_advice import plot_advice
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.protocol import State
 from ganwidgets.nn.regions import resize
+from ganwidgets.rewrite.context import METHODS
 from ganwidgets.rewrite.editable import EditableLayer
 from ganwidgets.rewrite.examples import Example
 from ganwidgets.rewrite.report import VISIBLE
+from ganwidgets.rewrite.solve import NORMS, OBJECTIVES, SMOOTHNESS
 from ganwidgets.rewrite.target import bounding_box
 from ganwidgets.segment import Segmenter, validate_segmentation
 
@@ -34,6 +36,22 @@ class Wish:
     def context(self) -> tuple[Example, ...]:
         """The places from which the context is computed."""
         return self.examples or self.paste
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How each edit is solved for; see `solve` and `context_directions`."""
+
+    smoothness: float | int = SMOOTHNESS
+    norm: str = "l2"
+    objective: str = "window"
+    method: str = "zca"
+    damping: float | int = 0.0
+
+    def __post_init__(self) -> None:
+        for name, known in (("norm", NORMS), ("objective", OBJECTIVES), ("method", METHODS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"`{name}` must be one of {list(known)}, got {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +83,15 @@ class Scene:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, network: Generator, z: Tensor, wish: Wish, segmenter: Segmenter | None, n_others: int) -> "Scene":
+    def of(
+        cls,
+        network: Generator,
+        z: Tensor,
+        wish: Wish,
+        segmenter: Segmenter | None,
+        n_others: int,
+        truncation: float | None = None,
+    ) -> "Scene":
         """What is there before anything is tried."""
         size = tuple(network.image_shape[1:])
         picture = network.images(latent_of(wish.object, z))
@@ -85,7 +111,7 @@ class Scene:
             if names is not None:
                 old = names[number][:, *here].clone()
                 names[number][:, *here] = torch.where(region[there] >= 0.5, source[:, *there], old)
-        others = network.sample_z(n_others, OTHERS_SEED)
+        others = network.sample_z(n_others, OTHERS_SEED, truncation)
         images = torch.cat([network.images(part) for part in others.split(BATCH)])
         segs = None if segmenter is None else _named(segmenter, images)
         found = cls(network, segmenter, pasted, wanted, area, names, others, images, segs)

@@ -22,8 +22,11 @@ from ganwidgets.models.generator import Generator
 from ganwidgets.models.layers import did_you_mean
 from ganwidgets.models.weights import with_weights
 from ganwidgets.results.rewrites import LowRankEdit
-from ganwidgets.rewrite.editable import EditableLayer
+from ganwidgets.rewrite.editable import EditableLayer, convolution_kind
 from ganwidgets.rewrite.solve import Solution
+
+FOUND = ("loss_before", "loss_after", "change", "step")
+"""Numbers of a solution that its edit remembers."""
 
 
 def apply(network: Generator, edits: LowRankEdit | Iterable[LowRankEdit], *, force: bool = False) -> Generator:
@@ -115,12 +118,15 @@ def edit_from(
     original: Generator | None = None,
 ) -> LowRankEdit:
     """What `solve` found, as an edit that remembers how it was solved for; arguments and errors as for `as_edit`."""
+    about = {"solver": "solve", **solution_details(solution), **dict(details or {})}
+    return as_edit(editable, solution.update, solution.context, name=name, details=about, original=original)
+
+
+def solution_details(solution: Solution) -> dict[str, Any]:
+    """What an edit remembers of the solution it was made of: what was asked for, and what was found."""
     asked = {part: getattr(solution, part) for part in ("objective", "norm", "smoothness")}
-    found = {part: getattr(solution, part) for part in ("loss_before", "loss_after", "change", "step")}
-    about = {"solver": "solve", "rank": len(solution.context), **asked, **found, "notes": list(solution.notes)}
-    return as_edit(
-        editable, solution.update, solution.context, name=name, details=about | dict(details or {}), original=original
-    )
+    found = {part: getattr(solution, part) for part in FOUND}
+    return {"rank": len(solution.context), **asked, **found, "notes": list(solution.notes)}
 
 
 def check_fits(edit: LowRankEdit, network: Generator, *, force: bool = False) -> None:
@@ -146,6 +152,9 @@ def check_fits(edit: LowRankEdit, network: Generator, *, force: bool = False) ->
             f"edit {edit.name!r} changes a weight of shape {edit.shape}, but {edit.weight!r} of {network.name!r} has "
             f"{tuple(weights[edit.weight].shape)}"
         )
+    kind = convolution_kind(network, edit.layer)
+    if edit.kind != kind:
+        raise ValueError(f"edit {edit.name!r} is of a {edit.kind} convolution, but {edit.layer!r} is a {kind} one")
 
 
 def active_edits(edits: LowRankEdit | Iterable[LowRankEdit]) -> tuple[LowRankEdit, ...]:

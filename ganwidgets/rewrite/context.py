@@ -35,6 +35,21 @@ TINY = 1e-6
 """A direction counts as spanned by the examples if it holds this part of the main one: keys are float32."""
 
 
+class RankTooHigh(ValueError):  # noqa: N818 - says what is too high
+    """More directions were asked for than the examples span.
+
+    Attributes:
+        spanned: the highest rank there is.
+    """
+
+    def __init__(self, rank: int, spanned: int, n_examples: int, method: str) -> None:
+        super().__init__(
+            f"`rank` must be from 1 to {spanned} for these {n_examples} examples and method {method!r}, got "
+            f"{rank}. Take {spanned}, or paint more places that differ"
+        )
+        self.spanned = spanned
+
+
 def context_directions(
     editable: EditableLayer,
     examples: Sequence[Example],
@@ -45,6 +60,7 @@ def context_directions(
     *,
     damping: float | int = 0.0,
     legacy: bool = False,
+    warn: bool = True,
     progress: Progress = lambda fraction: None,
 ) -> Float[Tensor, "rank key_dim"]:
     """Orthonormal directions that the keys of the examples have and others have not, most important first.
@@ -60,19 +76,19 @@ def context_directions(
         method: one of `METHODS`.
         damping: of the second moment, in units of its mean eigenvalue; 0 as in the original.
         legacy: resize regions as the original does.
+        warn: of a second moment that is singular; else `singular_note` says it.
         progress: called with the share done ("units" runs the sample).
 
     Raises:
-        ValueError: a rank above what the examples span, another method, no examples, one that paints nothing, or one of
-            a picture that the sample does not hold.
+        ValueError: a rank above what the examples span (`RankTooHigh`), another method, no examples, one that paints
+            nothing, or one of a picture that the sample does not hold.
     """
     rows = _rows(editable, examples, z, statistics, method, damping, legacy, progress)
+    if warn:
+        _warn(singular_note(statistics, method, damping))
     values, directions = _main_directions(rows, method)
     if not 1 <= rank <= len(values):
-        raise ValueError(
-            f"`rank` must be from 1 to {len(values)} for these {len(examples)} examples and method {method!r}, got "
-            f"{rank}. Take {len(values)}, or paint more places that differ"
-        )
+        raise RankTooHigh(rank, len(values), len(examples), method)
     directions = directions[:rank]
     if method == "zca":
         directions = orthonormal_rows(directions @ statistics.spectrum.power(-0.5, damping))
@@ -88,9 +104,13 @@ def largest_rank(
     *,
     damping: float | int = 0.0,
     legacy: bool = False,
+    warn: bool = True,
+    progress: Progress = lambda fraction: None,
 ) -> int:
     """The largest rank `context_directions` takes for these examples: how many directions their keys span."""
-    rows = _rows(editable, examples, z, statistics, method, damping, legacy)
+    rows = _rows(editable, examples, z, statistics, method, damping, legacy, progress)
+    if warn:
+        _warn(singular_note(statistics, method, damping))
     return len(_main_directions(rows, method)[0])
 
 
@@ -102,9 +122,18 @@ def match_key(
     *,
     damping: float | int = 0.0,
     legacy: bool = False,
+    warn: bool = True,
 ) -> Float[Tensor, " key_dim"]:
     """The key to find places like a painted one with: the normalised C⁻¹ times its mean key."""
-    return context_directions(editable, [example], z, statistics, method="mean", damping=damping, legacy=legacy)[0]
+    options = {"method": "mean", "damping": damping, "legacy": legacy, "warn": warn}
+    return context_directions(editable, [example], z, statistics, **options)[0]
+
+
+def singular_note(statistics: KeyStatistics, method: str = "zca", damping: float | int = 0.0) -> str:
+    """What one should know of a second moment that is singular, as a sentence; "" if it is not, or does not count."""
+    if method == "units" or damping:
+        return ""
+    return _singular(statistics.n_silent, len(statistics.second_moment))
 
 
 def whitening(
@@ -121,7 +150,7 @@ def whitening(
         ValueError: not a second moment, or damping negative.
     """
     found = spectrum(second_moment)
-    _say_singular(found.n_silent, len(second_moment), damping)
+    _warn("" if damping else _singular(found.n_silent, len(second_moment)))
     return found.power(-0.5, damping)
 
 
@@ -142,7 +171,6 @@ def _rows(
     keys, painted = example_keys(editable, examples, z, legacy=legacy)
     if method == "units":
         return (painted @ rarity(editable, keys, z, progress=progress))[None] / painted.sum()
-    _say_singular(statistics.n_silent, editable.key_dim, damping)
     rows = painted[:, None] * keys
     if method == "mean":
         rows = rows.sum(0, keepdim=True)
@@ -169,10 +197,15 @@ def _main_directions(rows: Tensor, method: str) -> tuple[Tensor, Tensor]:
     return values[:n_spanned], directions[:n_spanned]
 
 
-def _say_singular(n_silent: int, key_dim: int, damping: float | int) -> None:
-    if n_silent and not damping:
-        warnings.warn(
-            f"the second moment is singular: {n_silent} of {key_dim} directions of the keys do not occur in the sample "
-            "and are left out. That is right for units that are always 0; else take a larger sample, or damping",
-            stacklevel=3,
-        )
+def _singular(n_silent: int, key_dim: int) -> str:
+    if not n_silent:
+        return ""
+    return (
+        f"The second moment is singular: {n_silent} of {key_dim} directions of the keys do not occur in the sample and "
+        "are left out. That is right for units that are always 0; else take a larger sample, or damping."
+    )
+
+
+def _warn(note: str) -> None:
+    if note:
+        warnings.warn(note, stacklevel=3)

@@ -8,7 +8,7 @@ from traitlets import Instance
 from ganwidgets.jobs import Controller
 from ganwidgets.rewrite.advise import advising
 from ganwidgets.rewrite.advise_result import Advice
-from ganwidgets.rewrite.advise_scene import Wish
+from ganwidgets.rewrite.advise_scene import Asked, Wish
 from ganwidgets.rewrite.controller import RewriteController
 from ganwidgets.segment import Segmenter
 from ganwidgets.worker import Job, giving_way
@@ -32,7 +32,7 @@ class AdviceController(Controller):
         super().__init__(**traits)
 
     def run(self, *, wait: bool = False) -> Job:
-        """Try all layers, on the network as it was before any edit.
+        """Try all layers with the session's settings, on the network as it was before any edit.
 
         Raises:
             ValueError: no object or no place to paste it.
@@ -43,11 +43,12 @@ class AdviceController(Controller):
         session, trays = self.session, self.session.trays
         wish = Wish(trays.object[0], trays.paste, trays.examples, trays.preserve)
         z = session.network.sample_z(session.n_sample, session.seed, session.truncation)
+        asked = Asked(session.smoothness, session.norm, session.objective, session.method, session.damping)
+        options = {"segmenter": self.segmenter, "truncation": session.truncation}
 
         def work(progress: Callable[[float], None]) -> Iterator[Advice]:
             told = giving_way(progress)
-            options = {"smoothness": session.smoothness, "segmenter": self.segmenter, "progress": told}
-            yield from advising(session.network, z, wish, ranks=RANKS, **options)
+            yield from advising(session.network, z, wish, ranks=RANKS, asked=asked, **options, progress=told)
 
         return self.submit(work, lambda advice: self._write(advice=advice), kind="advice", background=not wait)
 

@@ -1,6 +1,6 @@
 """The session behind a report: what the edits in force did to a concept, and to everything else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from traitlets import Bunch, Float, Instance, Int, Unicode, validate
@@ -10,7 +10,8 @@ from ganwidgets.models import Generator
 from ganwidgets.results.rewrites import LowRankEdit
 from ganwidgets.rewrite.apply import active_edits, apply
 from ganwidgets.rewrite.controller import RewriteController
-from ganwidgets.rewrite.report import ENOUGH, random_edit, report
+from ganwidgets.rewrite.controller_settings import unused_seed
+from ganwidgets.rewrite.report import ENOUGH, random_edits, report
 from ganwidgets.rewrite.report_result import RewriteReport
 from ganwidgets.segment import Segmenter
 from ganwidgets.session import whole_in_range
@@ -32,10 +33,11 @@ class ReportController(Controller):
     source = Unicode(help="Concept that was to change.")
     target = Unicode(help="What it was to become; empty: anything else.")
     n = Int(64, help="Number of images.")
-    seed = Int(1001, help="Of their latents; another one than the sample's.")
+    seed = Int(1001, help="Of their latents; the next one, if these edits were found on its pictures.")
     enough = Float(ENOUGH, help="Share of a picture's source pixels that must have changed as meant.")
     report = Instance(RewriteReport, allow_none=True, read_only=True, help="Of the latest run.")
     judged = Instance(tuple, allow_none=True, read_only=True, help="Edits that it is about.")
+    drawn = Int(0, read_only=True, help="Seed of the latents of the latest run.")
 
     def __init__(self, session: RewriteController, segmenter: Segmenter | None = None, **traits: Any) -> None:
         self.session, self.segmenter = session, segmenter
@@ -53,14 +55,15 @@ class ReportController(Controller):
         if missing := self.missing():
             raise ValueError(missing)
         edits = self.active
-        z = self.session.network.sample_z(self.n, self.seed, self.session.truncation)
+        seed = unused_seed(self.seed, {self.session.seed, *_seeds(edits)})
+        z = self.session.network.sample_z(self.n, seed, self.session.truncation)
         asked = {"source": self.source, "target": self.target or None, "enough": self.enough}
 
         def work(progress: Callable[[float], None]) -> Iterator[dict[str, Any]]:
             made = self._networks(edits)
             told = giving_way(progress)
             found = report(self.session.network, made, self.segmenter, z, **asked, batch=BATCH, progress=told)
-            yield {"report": found, "judged": edits}
+            yield {"report": found, "judged": edits, "drawn": seed}
 
         return self.submit(work, lambda values: self._write(**values), kind="report", background=not wait)
 
@@ -77,7 +80,7 @@ class ReportController(Controller):
 
     def _networks(self, edits: tuple[LowRankEdit, ...]) -> dict[str, Generator]:
         network = self.session.network
-        return {EDITS: apply(network, edits), CHANCE: apply(network, [random_edit(edit) for edit in edits])}
+        return {EDITS: apply(network, edits), CHANCE: apply(network, random_edits(edits))}
 
     @validate("n")
     def _check_n(self, proposal: Bunch) -> int:
@@ -86,3 +89,10 @@ class ReportController(Controller):
     @validate("seed")
     def _check_seed(self, proposal: Bunch) -> int:
         return whole_in_range("seed", proposal["value"], 0, 2**32 - 1)
+
+
+def _seeds(edits: tuple[LowRankEdit, ...]) -> set[Any]:
+    """Seeds of the pictures on which edits were found or generalised, as far as they remember."""
+    about = [edit.details for edit in edits]
+    about += [generalised for details in about if isinstance(generalised := details.get("generalised"), Mapping)]
+    return {details["seed"] for details in about if isinstance(details.get("seed"), int)}

@@ -10,6 +10,7 @@ the weight freely (`full`). All are here to compare with: `solve` needs none of 
 Source: Bau et al. (2020), Rewriting a Deep Generative Model, section 3.3, and the code published with it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,17 +106,23 @@ def descend(
     targets = [targets] if isinstance(targets, Target) else list(targets)
     editable, loss = targets[0].editable, mean_error(targets)
     start = editable.W0 if weight is None else weight.detach()
-    losses, notes, kept = [], (), start
+    losses, notes, kept, latest = [], (), start.clone(), start.clone()
     for step in descent_steps(
         loss, start, context, editable.kind, variant=variant, iterations=iterations, every=every, rate=rate
     ):
         losses.append(step.loss)
-        if not torch.isfinite(step.weight).all() or step.loss != step.loss:
+        if not math.isfinite(step.loss):  # of the latest weight: the one before it is the last good one
             notes = (f"Stopped at step {step.iteration}: the loss is no longer finite. Lower the rate.",)
             break
-        kept = step.weight
+        kept.copy_(latest)
+        latest.copy_(step.weight)
         progress((step.iteration + 1) / iterations)
-    kept = kept.detach().clone()
+    with torch.no_grad():
+        final = float(loss(latest)) if not notes else math.inf
+    if math.isfinite(final):
+        kept = latest
+    else:
+        notes = notes or (f"Stopped at step {iterations}: the loss is no longer finite. Lower the rate.",)
     update = None if variant == "full" else along(kept - start, context, editable.kind)
     with torch.no_grad():
         return Descent(kept, update, tuple(losses), float(loss(start)), float(loss(kept)), notes)

@@ -161,6 +161,12 @@ def editable_layer(network: Generator, layer: str) -> EditableLayer:
     return EditableLayer(network, name, name, weight, kind, tuple(state.args[0].shape[-2:]))
 
 
+def convolution_kind(network: Generator, layer: str) -> str | None:
+    """ "plain", "transposed" or "modulated"; None for a layer that is no convolution."""
+    found = _convolution(network, layer)
+    return found[0] if found else None
+
+
 def _named(network: Generator, layer: str) -> str:
     """Canonical name of the one convolution that is meant."""
     modules = dict(network.module.named_modules())
@@ -206,6 +212,9 @@ def _obstacle(network: Generator, name: str) -> str:
     conv = network.module.get_submodule(found[1].rpartition(".")[0])
     if not isinstance(conv._parameters.get("weight"), Tensor):
         return "its weight is computed from other weights (spectral or weight norm); remove the norm first"
+    owners = [part for part in network.module.modules() if part._parameters.get("weight") is conv.weight]
+    if len(owners) > 1:
+        return f"{len(owners)} layers share its weight, which an edit of one of them would untie"
     if getattr(conv, "groups", 1) != 1:
         return f"its units see only one of {conv.groups} groups of the input each"
     if found[0] == "transposed" and tuple(conv.dilation) != (1, 1):

@@ -1,13 +1,15 @@
 """Edits in one file: safetensors with Λ and D as tensors and everything else as JSON in the metadata.
 
 The file is complete in itself: it names the network by name and by the hash of its weights, and each edit brings its
-layer, strength, place in the stack and its details: solver, rank, seeds, truncation, and the request with the masks of
-its examples as PNG. Another network is refused, as an edit means nothing there, unless told otherwise. Nothing in a
-file is run; it is as large as it says or it is not read.
+layer, strength, place in the stack and its details. Those of a session hold the solver, rank, seed, size and truncation
+of the sample, and the request with its masks as PNG. Another network is refused, as an edit means nothing there, unless
+told otherwise: then it becomes one of that network, and its details say for which it was made. Nothing in a file is
+run; it is as large as it says or it is not read.
 """
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def load(path: str | Path, network: Generator, *, force: bool = False) -> EditSt
     Args:
         path: of the file.
         network: to which they will be applied, without any edit.
-        force: take them for another network, if layers and shapes fit.
+        force: make them edits of this network, if layers and shapes fit; `details["made for"]` names theirs.
 
     Raises:
         FileNotFoundError: no such file.
@@ -136,7 +138,14 @@ def _edit(
         check_fits(edit, network, force=force)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"edit {number} of this file cannot be used: {error}") from error
-    return edit
+    return edit if edit.fingerprint == network.weights_fingerprint else _taken_over(edit, network)
+
+
+def _taken_over(edit: LowRankEdit, network: Generator) -> LowRankEdit:
+    """An edit of another network as one of this, which remembers where it comes from."""
+    origin = {"network": edit.network, "fingerprint": edit.fingerprint}
+    details = {"made for": origin} | dict(edit.details)  # that of the first network stays
+    return replace(edit, network=network.name, fingerprint=network.weights_fingerprint, details=details)
 
 
 def _tensor(tensors: dict[str, Tensor], name: str) -> Tensor:

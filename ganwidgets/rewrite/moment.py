@@ -42,14 +42,19 @@ def patch_moment(
         sample: latents, or states from `editable.run`, kept to answer at once when the context changes.
         context: the directions.
         batch: latents run at once.
-        progress: called with the share that is done, for latents.
+        progress: called with the share that is done, after every batch, and in a modulated layer after every picture,
+            as each takes long there; what it raises stops it.
 
     Raises:
         ValueError: an empty sample, or keys that are not finite.
     """
-    total, n = torch.zeros((), dtype=torch.float64), 0
-    for state in _states(editable, sample, batch, progress):
-        total, n = total + _summed(editable, state, context), n + len(state.acts)
+    states = sample.split(batch) if isinstance(sample, Tensor) else list(sample)
+    total, n, of = torch.zeros((), dtype=torch.float64), 0, sum(map(_size, states))
+    for part in states:
+        state = editable.run(part) if isinstance(part, Tensor) else part
+        for squares, pictures in _summed(editable, state, context):
+            total, n = total + squares, n + pictures
+            progress(n / of)
     if not n:
         raise ValueError("`sample` must hold at least one latent or state, got none")
     if not total.isfinite().all():
@@ -57,22 +62,16 @@ def patch_moment(
     return total / n
 
 
-def _summed(editable: EditableLayer, state: State, context: Tensor) -> Tensor:
-    """Mean over places, summed over the pictures of a state."""
+def _summed(editable: EditableLayer, state: State, context: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Mean over places, summed over pictures of a state, and how many these are."""
     if editable.kind == "modulated":
-        pictures = range(len(state.acts))
-        return sum(mean_slopes(styled_places(editable, state, number, context)) for number in pictures)
+        for number in range(len(state.acts)):
+            yield mean_slopes(styled_places(editable, state, number, context)), 1
+        return
     maps = responses(editable.conv, projected(editable.keys(state), context))
     places = maps.movedim(1, -1).flatten(0, -2)  # (place unknown)
-    return places.T @ places * len(maps) / len(places)
+    yield places.T @ places * len(maps) / len(places), len(maps)
 
 
-def _states(
-    editable: EditableLayer, sample: Tensor | Iterable[State], batch: int, progress: Progress
-) -> Iterator[State]:
-    if not isinstance(sample, Tensor):
-        yield from sample
-        return
-    for start in range(0, len(sample), batch):
-        yield editable.run(sample[start : start + batch])
-        progress(min(1.0, (start + batch) / len(sample)))
+def _size(part: Tensor | State) -> int:
+    return len(part) if isinstance(part, Tensor) else len(part.acts)

@@ -5,36 +5,26 @@ from typing import Any
 
 import numpy as np
 
+from ganwidgets.results.rewrites import LowRankEdit
 from ganwidgets.rewrite.advise_result import Advice
 from ganwidgets.rewrite.controller_report import NEEDS_SEGMENTER
 from ganwidgets.rewrite.report_result import RewriteReport
 
+MEANT, ELSE = "What was meant", "What else changed"
+GROUPS = (MEANT, ELSE)
 MEASURES = {
-    "success": "as meant",
-    "became": "its pixels",
-    "outside": "around it",
-    "elsewhere": "without it",
+    "success": ("pictures", MEANT),
+    "became": ("their pixels", MEANT),
+    "outside": ("around it", ELSE),
+    "elsewhere": ("other pictures", ELSE),
 }
 """What the bars are: shares of pictures, of source pixels, and of pixels outside, where there is a source and not."""
 
 REFERENCE = "the same change along random keys"
-VALUE = "%"
+VALUE = "share [%]; whiskers: 95 % interval"
+ELSEWHERE = "share of the pixels of other pictures that changed"
+NO_TRIALS = "Effect over side effect of each layer and rank shows here."
 ADVICE_VALUE = "share of the way to the object, where it was pasted"
-
-
-def report_fields(concepts: Sequence[str]) -> list[dict[str, Any]]:
-    """What a report asks for."""
-    named = [{"value": concept, "label": concept} for concept in concepts]
-    return [
-        {"name": "source", "kind": "choice", "label": "What was to change", "options": named},
-        {
-            "name": "target",
-            "kind": "choice",
-            "label": "What it was to become",
-            "options": [{"value": "", "label": "anything else"}, *named],
-        },
-        {"name": "n", "kind": "int", "label": "New pictures", "min": 1, "max": 10_000, "step": 16},
-    ]
 
 
 def report_bars(report: RewriteReport | None) -> tuple[list[dict[str, Any]], str, str]:
@@ -42,16 +32,20 @@ def report_bars(report: RewriteReport | None) -> tuple[list[dict[str, Any]], str
     if report is None:
         return [], "", ""
     bars = []
-    for name, label in MEASURES.items():
+    for name, (label, group) in MEASURES.items():
         share, interval = report.share(name), report.interval(name)
         if np.isnan(share[0]):
             continue
         low, high = interval[0]
         bars.append(
-            {"key": name, "label": label}
-            | {"value": 100 * share[0], "low": 100 * low, "high": 100 * high, "chance": 100 * share[-1]}
+            {"key": name, "label": label, "group": group}
+            | {"value": _percent(share[0]), "low": _percent(low), "high": _percent(high), "chance": _percent(share[-1])}
         )
     return bars, f"{report.source} → {report.target or 'anything else'}, {report.n:,} new pictures", report.sentence()
+
+
+def _percent(share: float) -> float:
+    return round(100 * float(share), 1)
 
 
 def report_message(has_segmenter: bool, report: RewriteReport | None) -> str:
@@ -63,11 +57,19 @@ def report_message(has_segmenter: bool, report: RewriteReport | None) -> str:
     return "Run counts, on pictures nobody has seen, how often the rule holds and what else changed."
 
 
-def report_note(report: RewriteReport | None, judged: Any, active: Sequence[Any]) -> str:
-    """Whether the report is still about the edits in force."""
+def report_note(
+    report: RewriteReport | None, judged: Sequence[LowRankEdit] | None, active: Sequence[LowRankEdit], drawn: int
+) -> str:
+    """Which pictures a report is of, if it is still about the edits in force, whatever their names and order."""
     if report is None:
         return ""
-    return f"{report.n:,} pictures" if tuple(judged or ()) == tuple(active) else "of earlier edits"
+    now = {edit.uid: edit for edit in active}
+    same = [edit.uid in now and _alike(edit, now[edit.uid]) for edit in judged or ()]
+    return f"{report.n:,} pictures, seed {drawn}" if len(same) == len(now) and all(same) else "of earlier edits"
+
+
+def _alike(edit: LowRankEdit, now: LowRankEdit) -> bool:
+    return edit.strength == now.strength and edit.update.equal(now.update)
 
 
 def advice_table(advice: Advice | None) -> tuple[list[str], list[str], list[list[float | None]], list[list[str]], str]:
@@ -90,6 +92,27 @@ def _note(advice: Advice, layer: str, rank: int, trial: Any) -> str:
         return advice.skipped.get(f"{layer}, rank {rank}", advice.skipped.get(layer, "not tried"))
     loud = "" if trial.elsewhere <= advice.limit else ", too much"
     return f"changes {trial.elsewhere:.1%} of the pixels of other pictures{loud}"
+
+
+QUIET, LOUD, BEST = "few pixels elsewhere", "too many pixels elsewhere", "to begin with"
+TRIALS = (QUIET, LOUD, BEST)
+
+
+def advice_points(advice: Advice | None) -> list[dict[str, Any]]:
+    """A point for each trial: effect over side effect."""
+    if advice is None:
+        return []
+    best = advice.best
+    return [
+        {
+            "key": f"{trial.layer}, rank {trial.rank}",
+            "label": f"{trial.layer}, rank {trial.rank}",
+            "x": trial.elsewhere,
+            "y": trial.effect,
+            "group": BEST if trial is best else QUIET if trial.elsewhere <= advice.limit else LOUD,
+        }
+        for trial in advice.trials
+    ]
 
 
 def advice_words(advice: Advice) -> str:

@@ -13,44 +13,12 @@ from PIL import Image
 from ganwidgets.paint.panel_views import png as png
 from ganwidgets.paint.panel_views import size as size
 from ganwidgets.results.rewrites import STRONGEST, WEAKEST, LowRankEdit
-from ganwidgets.rewrite.controller import MOST_SHOWN
+from ganwidgets.rewrite.controller_sample import MOST_SHOWN
 from ganwidgets.rewrite.examples import Example
+from ganwidgets.rewrite.panel_fields import TRAYS
 from ganwidgets.ui import sheets
 from ganwidgets.ui.palette import viridis
 
-TRAYS = {
-    "object": ("Copy", "#e69f00", "What to copy: paint it, then press “Copy this”."),
-    "paste": ("Paste", "#56b4e9", "Where it goes: paint there, then “Paste here”."),
-    "examples": ("Context", "#009e73", "Where the rule shall hold: “Add to context”. Empty: where it is pasted."),
-    "preserve": ("Keep unchanged", "#cc79a7", "What must stay as it is: “Keep this”."),
-}
-"""Kind of place → title, colour and what to do while there is none."""
-
-PUT = (
-    {"name": "object", "kind": "button", "label": "Copy this"},
-    {"name": "paste", "kind": "button", "label": "Paste here"},
-    {"name": "examples", "kind": "button", "label": "Add to context"},
-    {"name": "preserve", "kind": "button", "label": "Keep this"},
-    {"name": "search", "kind": "button", "label": "Find places like this"},
-    {"name": "clear", "kind": "button", "label": "Clear"},
-)
-LOOK = (
-    {"name": "numbers", "kind": "text", "label": "Pictures, e.g. 0-8, 12"},
-    {"name": "earlier", "kind": "button", "label": "‹ Earlier"},
-    {"name": "later", "kind": "button", "label": "Later ›"},
-    {"name": "seed", "kind": "int", "label": "Seed", "min": 0, "max": 2**32 - 1},
-    {"name": "n_sample", "kind": "int", "label": "Sample", "min": 1, "max": 10_000, "step": 50},
-)
-OTHERS = (
-    {"name": "erase", "kind": "button", "label": "Erase", "hint": "Take out what is drawn at the context."},
-    {"name": "zero", "kind": "button", "label": "Zero", "hint": "Let the context have no effect."},
-)
-FILES = (
-    {"name": "edits", "label": "Save edits", "hint": "A file that this panel and session.load(path) open."},
-    {"name": "request", "label": "Save marks", "hint": "JSON, as the original application saves them."},
-    {"name": "weights", "label": "Export weights", "hint": "The network with the edits, as safetensors."},
-    {"name": "picture", "label": "Save picture", "hint": "The picture with the edits, as PNG."},
-)
 ENDINGS = (".json", ".safetensors")
 STRENGTHS = WEAKEST, STRONGEST
 BRUSH = "#f0e442"  # while a region is for nothing yet
@@ -58,22 +26,6 @@ COLUMNS, TILE, THUMBNAIL = 6, 128, 64  # pictures in a row of the grid; longest 
 MOST_EXPORTED = 8 * 2**20  # bytes that travel to the browser in one message
 
 Pictures = np.ndarray | None
-
-
-def settings(layers: Sequence[str], network: Any) -> list[dict[str, Any]]:
-    """The fields that say how an edit is found."""
-    named = [{"value": name, "label": f"{name} · {_resolution(network, name)}"} for name in layers]
-    return [
-        {"name": "layer", "kind": "choice", "label": "Layer", "options": named},
-        {"name": "rank", "kind": "int", "label": "Rank", "min": 1, "max": 10_000},
-        {"name": "smoothness", "kind": "slider", "label": "λ: calm elsewhere", "min": 0, "max": 2, "step": 0.05},
-        {"name": "refining", "kind": "toggle", "label": "Refine afterwards"},
-    ]
-
-
-def _resolution(network: Any, name: str) -> str:
-    height, width = network.layer_info(name).resolution
-    return f"{height} × {width}"
 
 
 # The picture that is painted on
@@ -248,37 +200,11 @@ def alike(*values: Any) -> tuple:
     return values
 
 
-def run_state(working: str, status: str, progress: float, remaining: float, error: str) -> tuple[str, float, float]:
+def run_state(working: str, failure: str, progress: float, remaining: float) -> tuple[str, float, float]:
     """Status, progress and time left of the run bar: it runs while something takes long."""
     if working:
         return "running", progress, remaining
-    return ("failed" if error and status == "failed" else "idle"), 0.0, -1.0
-
-
-def run_note(working: str, solution: Any, losses: Sequence[float], n_edits: int, missing: str) -> str:
-    """A few words beside the progress."""
-    doing = {"apply": "refining the edit" if losses else "finding the edit", "search": "searching the sample"}
-    if working:
-        return doing.get(working, working)
-    if missing:
-        return missing.partition(": ")[2]
-    if solution is None or not n_edits:
-        return ""
-    share = 1 - solution.loss_after / solution.loss_before if solution.loss_before else 0.0
-    return f"{share:.0%} of the way to the goal"
-
-
-def loss_lines(losses: Sequence[float]) -> list[dict[str, Any]]:
-    """The cost of a refinement, step by step."""
-    if not losses:
-        return []
-    return [{"name": "cost", "x": list(range(1, len(losses) + 1)), "y": list(losses)}]
-
-
-def solution_words(solution: Any, losses: Sequence[float]) -> tuple[str, str]:
-    """What is known about the newest edit, as title of its curve, or in its place while there is none."""
-    words = "How the newest edit was found shows here: press Apply." if solution is None else str(solution)
-    return (words if losses else ""), words
+    return ("failed" if failure else "idle"), 0.0, -1.0
 
 
 def _tile(picture: np.ndarray, longest: int) -> tuple[int, int]:

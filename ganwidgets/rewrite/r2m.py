@@ -64,9 +64,12 @@ def write_r2m(statistics: KeyStatistics, path: str | Path) -> Path:
 
 def _arrays(path: Path, key_dim: int) -> tuple[np.ndarray, int]:
     with zipfile.ZipFile(path) as archive:
-        for name, most in (("mom2.npy", 8 * key_dim**2), ("count.npy", 8)):
-            if archive.getinfo(name).file_size > most + MOST_HEADER:
+        for name, most in (("mom2.npy", key_dim**2), ("count.npy", 1)):
+            if archive.getinfo(name).file_size > 8 * most + MOST_HEADER:
                 raise ValueError(f"{name} is too large")
+            shape = _claimed_shape(archive, name)
+            if np.prod(shape, dtype=object) > most:  # numpy would make room for it before it reads
+                raise ValueError(f"{name.removesuffix('.npy')} is {shape}")
     with np.load(path, allow_pickle=False) as file:
         total, count = file["mom2"], file["count"]
     if total.shape != (key_dim, key_dim) or total.dtype.kind != "f":
@@ -76,3 +79,9 @@ def _arrays(path: Path, key_dim: int) -> tuple[np.ndarray, int]:
     if not np.isfinite(total).all():
         raise ValueError("mom2 holds NaN or infinity")
     return total, int(count.item())
+
+
+def _claimed_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    with archive.open(name) as file:
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        return read[np.lib.format.read_magic(file)](file)[0]

@@ -10,7 +10,7 @@ all weights tuned. Two rows are always of use: the network itself (what the meas
 `random_edit`, the same change of the weight along random keys.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -120,17 +120,46 @@ def report(
 def random_edit(edit: LowRankEdit, seed: int = 0) -> LowRankEdit:
     """The same change of a weight along random directions of the key: what an edit of this size does by chance.
 
-    Λ stays, and so does the size of ΔW, if the context is orthonormal.
+    Λ stays, and so does the size of ΔW. Several edits have their twins together, by `random_edits`.
 
     Args:
         edit: whose twin is wanted.
         seed: of the directions.
     """
-    rank, key_dim = edit.context.shape
-    drawn = np.random.RandomState(whole_number("seed", seed, 0)).standard_normal((key_dim, rank))
-    directions = torch.from_numpy(np.linalg.qr(drawn)[0].T.copy()).to(edit.context)
-    details = {"random directions": seed, "of": edit.name}
-    return replace(edit, context=directions, name=f"random, as {edit.name}", details=details, uid=new_uid())
+    return random_edits([edit], seed)[0]
+
+
+def random_edits(edits: Iterable[LowRankEdit], seed: int = 0) -> tuple[LowRankEdit, ...]:
+    """The same changes of weights along random directions of the keys.
+
+    The directions of all edits of one weight are turned together: what two of them share their twins share, too, so
+    that their sum has the size that it has.
+
+    Args:
+        edits: whose twins are wanted.
+        seed: of the directions.
+    """
+    edits, seed, found = tuple(edits), whole_number("seed", seed, 0), {}
+    for number, weight in enumerate(dict.fromkeys(edit.weight for edit in edits)):
+        group = [edit for edit in edits if edit.weight == weight]
+        turned = _turned(torch.cat([edit.context.double() for edit in group]), seed + number)
+        parts = turned.split([edit.rank for edit in group])
+        found |= {edit: _twin(edit, part, seed) for edit, part in zip(group, parts, strict=True)}
+    return tuple(found[edit] for edit in edits)
+
+
+def _twin(edit: LowRankEdit, context: Tensor, seed: int) -> LowRankEdit:
+    about = {"name": f"random, as {edit.name}", "details": {"random directions": seed, "of": edit.name}}
+    return replace(edit, context=context.to(edit.context.dtype), **about, uid=new_uid())
+
+
+def _turned(rows: Float[Tensor, "row key_dim"], seed: int) -> Float[Tensor, "row key_dim"]:
+    """Rows of the same lengths and angles in random directions."""
+    _, steps = np.linalg.qr(rows.T.numpy())  # rows = stepsᵀ times orthonormal directions
+    signs = np.where(np.diag(steps) < 0, -1.0, 1.0)
+    drawn = np.random.RandomState(seed).standard_normal((rows.shape[1], len(steps)))
+    directions = np.linalg.qr(drawn)[0]
+    return torch.from_numpy((signs[:, None] * steps).T @ directions.T)
 
 
 def concept_numbers(segmenter: Segmenter, source: str, target: str | None) -> tuple[int, int | None]:

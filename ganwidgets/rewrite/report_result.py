@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
-from matplotlib.figure import Figure
 
 from ganwidgets.models.layers import did_you_mean
 from ganwidgets.nn.bootstrap import ratio_interval, resampled
+from ganwidgets.nn.proportions import proportion_interval
 
 if TYPE_CHECKING:
+    import matplotlib.figure
     import pandas as pd
 
 MEASURES = ("success", "became", "gone", "outside", "elsewhere", "drift", "distance")
@@ -107,8 +108,11 @@ class RewriteReport:
             return np.where(total > 0, top.sum(0) / total, np.nan)
 
     def interval(self, measure: str) -> Float[np.ndarray, "method 2"]:
-        """Its 95 % bootstrap interval over images; the same draws for all methods."""
-        return ratio_interval(*self._parts(measure), self._draws)
+        """Its 95 % interval over images: Wilson's for "success", else a bootstrap, the same draws for all methods."""
+        top, bottom = self._parts(measure)
+        if measure == "success":  # a few images that agree would have a bootstrap interval of no width
+            return proportion_interval(top.sum(0), bottom.sum(0))
+        return ratio_interval(top, bottom, self._draws)
 
     @cached_property
     def _draws(self) -> np.ndarray:
@@ -157,7 +161,7 @@ class RewriteReport:
         return f"<RewriteReport: {self.sentence()}{others}>"
 
     def to_frame(self) -> "pd.DataFrame":
-        """A row for each method; `…_low` and `…_high` are 95 % bootstrap intervals over images."""
+        """A row for each method; `…_low` and `…_high` are 95 % intervals over images."""
         import pandas as pd
 
         frame: dict[str, object] = {"method": self.methods, "n": self.n, "n_source": self.n_source}
@@ -189,7 +193,7 @@ class RewriteReport:
             frame |= {name: share, f"{name}_low": low, f"{name}_high": high}
         return pd.DataFrame(frame)
 
-    def plot(self, measures: Sequence[str] = ("success", "outside", "elsewhere")) -> Figure:
+    def plot(self, measures: Sequence[str] = ("success", "outside", "elsewhere")) -> "matplotlib.figure.Figure":
         """Bars of the methods with their intervals."""
         from ganwidgets.rewrite.plot_report import plot_report
 

@@ -6,7 +6,8 @@ must not change ("preserve", which the original does not know). In JSON:
 
     {"object": [8, "data:image/png;base64,…"], "paste": [960, "…"], "key": [[208, "…"], …], "query": [208, "…"]}
 
-with any of them left out. A mask is a PNG with strokes in its alpha channel. The original drops that channel when it
+with any of them left out. The original pastes to one place; more of them stand under "more_paste", which it leaves
+alone. A mask is a PNG with strokes in its alpha channel. The original drops that channel when it
 reads, so that a soft edge counts as fully painted and a region grows by about a pixel; `legacy_alpha=True` reads alike.
 
 Files come from elsewhere: sizes are checked before anything is decoded, only PNG is decoded, nothing is run.
@@ -37,7 +38,7 @@ MOST_MASKS = 1000
 MOST_PIXELS = 2**26  # of all masks of a file together
 _WHAT = "a saved request"
 _PREFIX = "data:image/png;base64,"
-_ONE, _MANY = ("object", "paste", "query"), {"key": "examples", "preserve": "preserve"}
+_ONE, _MANY = ("object", "paste", "query"), {"key": "examples", "preserve": "preserve", "more_paste": "more_paste"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class EditRequest:
         examples: from which the context is computed; none means `paste`. "key" in the file.
         query: what is searched for.
         preserve: what must stay as it is.
+        more_paste: where else it goes.
     """
 
     object: Example | None = None
@@ -57,6 +59,7 @@ class EditRequest:
     examples: tuple[Example, ...] = ()
     query: Example | None = None
     preserve: tuple[Example, ...] = ()
+    more_paste: tuple[Example, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[str, Example]]:
         """(what it is, example) of all that is there, as errors call it: "paste", "key 3", …."""

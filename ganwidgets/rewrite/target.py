@@ -3,7 +3,7 @@
 Copying takes the values inside the bounding box of a painted region; pasting centres them on another region and blends
 them in by the painted share of each place. The result is a `Target`: the values a layer should give for one picture.
 `keep_target` makes one of the values it gives now, for places that must not change, and `erase_target` one of what it
-would give without some units.
+would give without some units. With `until`, what a later layer gives is copied and pasted as well (`later`).
 
 `Target.cropped` is the reading of the original code: keys and goal cut out to the box, as if the picture ended there.
 It differs from the picture in two ways (zeros are seen behind the border, and places outside do not count), which is
@@ -25,6 +25,7 @@ from ganwidgets.models.protocol import State
 from ganwidgets.nn.regions import as_region
 from ganwidgets.rewrite.editable import EditableLayer
 from ganwidgets.rewrite.examples import region_at
+from ganwidgets.rewrite.later import LaterGoal, later_values
 
 Box = tuple[int, int, int, int]
 """(top, left, bottom, right), the last two outside."""
@@ -38,11 +39,15 @@ class CopiedObject:
         values: inside the box.
         area: painted share of each place of it.
         box: where it was.
+        until: name of a later layer, or "".
+        later: the same object in that layer's values; None without one.
     """
 
     values: Float[Tensor, "unit height width"]
     area: Float[Tensor, "height width"]
     box: Box
+    until: str = ""
+    later: "CopiedObject | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +62,7 @@ class Target:
         where: what each place counts when the picture is solved for with the rest left out.
         box: the smallest box around what counts.
         weight: what the whole target counts beside others.
+        later: what a later layer should give for it; None if only the layer's own values are wanted.
     """
 
     editable: EditableLayer
@@ -66,6 +72,7 @@ class Target:
     where: Float[Tensor, "height width"]
     box: Box
     weight: float = 1.0
+    later: LaterGoal | None = None
 
     def present(self, weight: Float[Tensor, "..."] | None = None) -> Float[Tensor, "unit height width"]:
         """The values it gives now, or with another weight."""
@@ -98,22 +105,27 @@ class Target:
         return replace(self, state=state, goal=goal, area=area, where=torch.ones_like(area), box=(0, 0, *area.shape))
 
 
-def copy_object(editable: EditableLayer, z: Tensor, region: Any, *, legacy: bool = False) -> CopiedObject:
+def copy_object(
+    editable: EditableLayer, z: Tensor, region: Any, *, until: str | None = None, legacy: bool = False
+) -> CopiedObject:
     """The values under a painted region.
 
     Args:
         editable: the layer.
         z: latent of the picture, a batch of one.
         region: what was painted, at any size.
+        until: a later layer, whose values there are copied as well, for `refine` with that layer as its measure.
         legacy: resize the region as the original does.
 
     Raises:
-        ValueError: nothing painted, or not one latent.
+        ValueError: nothing painted, not one latent, or a layer that is not later or has no maps.
     """
     one_latent(z)
-    area = region_at(as_region(region), editable.value_size, legacy=legacy)
-    box = bounding_box(area)
-    return CopiedObject(_cut(editable.run(z).acts[0], box), _cut(area, box), box)
+    state, region = editable.run(z), as_region(region)
+    copied = _copied(state.acts[0], region, legacy)
+    if until is None:
+        return copied
+    return replace(copied, until=until, later=_copied(later_values(state, until), region, legacy))
 
 
 def paste_target(
@@ -150,18 +162,13 @@ def paste_target(
             f"`copied` must come from {editable.name} with its {state.acts.shape[1]} units, got "
             f"{copied.values.shape[0]} units: copy the object again at this layer"
         )
-    (tall, wide) = editable.value_size
-    painted = bounding_box(region_at(as_region(region), (tall, wide), legacy=legacy))
-    height, width = min(copied.area.shape[0], tall), min(copied.area.shape[1], wide)
-    top = _placed((painted[0] + painted[2]) // 2, height, tall)
-    left = _placed((painted[1] + painted[3]) // 2, width, wide)
-    box = (top, left, top + height, left + width)
-    area = state.acts.new_zeros(tall, wide)
-    _cut(area, box)[:] = copied.area[:height, :width] if alpha else 1.0
-    goal = state.acts[0].clone()
-    inside = _cut(goal, box)
-    inside += (copied.values[:, :height, :width].to(goal) - inside) * _cut(area, box)
-    return Target(editable, state, goal, area, _box_map(box, area), box, positive("weight", weight))
+    region, weight = as_region(region), positive("weight", weight)
+    goal, area, box = _pasted(state.acts[0], copied, region, alpha, legacy)
+    target = Target(editable, state, goal, area, _box_map(box, area), box, weight)
+    if copied.later is None:
+        return target
+    goal, area, box = _pasted(later_values(state, copied.until), copied.later, region, alpha, legacy)
+    return replace(target, later=LaterGoal(copied.until, goal, _box_map(box, area)))
 
 
 def keep_target(editable: EditableLayer, z: Tensor, region: Any = None, *, weight: float | int = 1.0) -> Target:
@@ -241,6 +248,31 @@ def positive(name: str, number: float | int) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(f"`{name}` must be a number above 0, got {number}")
     return float(number)
+
+
+def _copied(values: Tensor, region: Tensor, legacy: bool) -> CopiedObject:
+    """What lies in these values under a region."""
+    area = region_at(region, tuple(values.shape[-2:]), legacy=legacy)
+    box = bounding_box(area)
+    return CopiedObject(_cut(values, box), _cut(area, box), box)
+
+
+def _pasted(
+    values: Tensor, copied: CopiedObject, region: Tensor, alpha: bool, legacy: bool
+) -> tuple[Tensor, Tensor, Box]:
+    """Values with the object in the middle of a region; how much of each place it is, and its box."""
+    tall, wide = values.shape[-2:]
+    painted = bounding_box(region_at(region, (tall, wide), legacy=legacy))
+    height, width = min(copied.area.shape[0], tall), min(copied.area.shape[1], wide)
+    top = _placed((painted[0] + painted[2]) // 2, height, tall)
+    left = _placed((painted[1] + painted[3]) // 2, width, wide)
+    box = (top, left, top + height, left + width)
+    area = values.new_zeros(tall, wide)
+    _cut(area, box)[:] = copied.area[:height, :width] if alpha else 1.0
+    goal = values.clone()
+    inside = _cut(goal, box)
+    inside += (copied.values[:, :height, :width].to(goal) - inside) * _cut(area, box)
+    return goal, area, box
 
 
 def _placed(middle: int, size: int, room: int) -> int:

@@ -16,7 +16,7 @@ from ganwidgets.ui.file_drop import FileDrop
 from ganwidgets.ui.histogram import Histogram
 from ganwidgets.ui.image_grid import ImageGrid
 from ganwidgets.ui.layer_picker import LayerPicker
-from ganwidgets.ui.layout import Layout, column, row, tabs
+from ganwidgets.ui.layout import Layout, column, fold, row, tabs
 from ganwidgets.ui.mask_painter import MaskPainter
 from ganwidgets.ui.matrix import Matrix
 from ganwidgets.ui.run_bar import RunBar
@@ -44,6 +44,7 @@ __all__ = [
     "Tray",
     "UnitGrid",
     "column",
+    "fold",
     "page",
     "row",
     "tabs",

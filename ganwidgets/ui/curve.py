@@ -34,6 +34,7 @@ class Curve(Component):
     hidden = PlainList(help="Names of the lines or groups that the legend has switched off.").tag(sync=True)
     chosen = Number(None, allow_none=True, help="The x that was chosen, or None.").tag(sync=True)
     title = Unicode("").tag(sync=True)
+    note = Unicode("", help="How to read it; stands below.").tag(sync=True)
     message = Unicode("", help="What to say where lines would be.").tag(sync=True)
 
     @validate("lines")

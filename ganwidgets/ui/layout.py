@@ -1,4 +1,4 @@
-"""Components side by side or behind tabs, and the wires between them that need no Python."""
+"""Components side by side, behind tabs or folded away, and the wires between them that need no Python."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Weights = Sequence[int | float]
 
 @dataclass(frozen=True)
 class Box:
-    """Components (or boxes) in a row, in a column or behind tabs, before they become a `Layout`."""
+    """Components (or boxes) in a row, in a column, behind tabs or folded away, before they become a `Layout`."""
 
     kind: str
     items: tuple["Component | Box", ...]
@@ -39,6 +39,11 @@ def row(
 def column(*items: Component | Box, gap: int | None = None, label: str | None = None) -> Box:
     """Items below each other; `label` stands above them as a heading."""
     return _box("column", items, None, gap, label)
+
+
+def fold(*items: Component | Box, label: str) -> Box:
+    """Items below each other that stay hidden until somebody opens `label`."""
+    return _box("fold", items, None, None, label)
 
 
 def tabs(*items: Box) -> Box:
@@ -80,7 +85,7 @@ class Layout(Component):
         sync=True, to_json=_refs, from_json=lambda value, layout: layout.children
     )
     tree = PlainDict(
-        help="{kind: 'row', 'column' or 'tabs', items: [position of a child, or a tree], weights?, gap?, label?}."
+        help="{kind: 'row', 'column', 'tabs' or 'fold', items: [number of a child, or a tree], weights?, gap?, label?}."
     ).tag(sync=True)
     links = PlainList(help="{source, source_trait, target, target_trait}, children by position.").tag(sync=True)
     title = Unicode("").tag(sync=True)
@@ -89,7 +94,7 @@ class Layout(Component):
 
     @classmethod
     def of(cls, box: Box, *, links: Sequence[Link] = (), title: str = "") -> "Layout":
-        """Builds a layout from `row(...)`, `column(...)` and `tabs(...)`.
+        """Builds a layout from `row(...)`, `column(...)`, `tabs(...)` and `fold(...)`.
 
         Args:
             box: the outermost box.
@@ -180,7 +185,7 @@ def _positions(tree: object) -> Iterator[int]:
     if isinstance(tree, int):
         yield tree
     elif tree:
-        if tree.get("kind") not in ("row", "column", "tabs") or not isinstance(tree.get("items"), list):
-            raise TraitError(f"`tree` needs kind 'row', 'column' or 'tabs' and a list of items, got {tree!r}.")
+        if tree.get("kind") not in ("row", "column", "tabs", "fold") or not isinstance(tree.get("items"), list):
+            raise TraitError(f"`tree` needs kind 'row', 'column', 'tabs' or 'fold' and a list of items, got {tree!r}.")
         for item in tree["items"]:
             yield from _positions(item)

@@ -100,7 +100,7 @@ const VIEWS: Record<string, [unknown, Record<string, unknown>]> = {
 	tray: [tray, { entries: [{ id: "a", thumbnail: 0 }], sheet: { image, columns: 1, tile: [8, 8] }, selected: "", title: "", color: "", message: "" }],
 	file_drop: [fileDrop, { label: "", hint: "", accept: [], disabled: "" }],
 	compare: [compare, { before: image, after: image, labels: ["a", "b"], mode: "slider", position: 0.5, title: "", message: "", busy: false }],
-	curve: [curve, { lines: [{ name: "a", x: [1, 2], y: [1, 2] }, { name: "b", x: [1], y: [1] }], band: {}, x_label: "", y_label: "", log_x: false, y_percent: false, y_range: [], hidden: [], chosen: null, title: "", message: "" }],
+	curve: [curve, { lines: [{ name: "a", x: [1, 2], y: [1, 2] }, { name: "b", x: [1], y: [1] }], band: {}, x_label: "", y_label: "", log_x: false, y_percent: false, y_range: [], hidden: [], chosen: null, title: "", note: "", message: "" }],
 	matrix: [matrix, { rows: ["r"], columns: ["c"], values: [[1]], low: [], high: [], notes: [], limits: [], scale: "sequential", percent: false, row_label: "", column_label: "", value_label: "", selected_rows: [], selected_columns: [], title: "", message: "" }],
 	scatter: [scatter, { points: [{ x: 1, y: 1, group: "a" }, { x: 2, y: 2, group: "b" }], selected: [], groups: [], x_label: "", y_label: "", x_percent: false, y_percent: false, note: "", title: "", message: "" }],
 	layout: [layout, { children: [], tree: {}, links: [], title: "", live: true, farewell: "" }],

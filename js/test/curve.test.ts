@@ -18,6 +18,7 @@ const traits = (): Record<string, unknown> => ({
 	hidden: [],
 	chosen: null,
 	title: "Trees",
+	note: "",
 	message: "",
 });
 const move = (target: Element, type: string, x: number): void => void target.dispatchEvent(new MouseEvent(type, { bubbles: true, clientX: x, clientY: 50 }));
@@ -123,6 +124,8 @@ describe("the curve", () => {
 		expect(one(".gw-chart-legend button").textContent).toBe(name);
 	});
 	it("says when there is nothing, and when no number is known", async () => {
+		const noted = await mount(curve, { ...traits(), note: "Refined for 8 steps." });
+		expect(noted.one(".gw-chart-note").textContent).toBe("Refined for 8 steps.");
 		const empty = await mount(curve, { ...traits(), lines: [], band: {}, message: "Choose a concept." });
 		expect([empty.one(".gw-blank").textContent, empty.one(".gw-plot").hidden]).toEqual(["Choose a concept.", true]);
 		const unknown = await mount(curve, { ...traits(), lines: [{ name: "a", x: [1], y: [null] }], band: {} });

@@ -70,6 +70,14 @@ describe("the layout", () => {
 		controller.abort();
 		expect(models.map((model) => model.listeners)).toEqual([0, 0]);
 	});
+	it("hides what is folded away until its label is opened", async () => {
+		const models = [new FakeModel({ ...histogramTraits }), new FakeModel({ error: "", ...someRows() })];
+		const folded = { kind: "column", items: [0, { kind: "fold", items: [1], label: "More" }] };
+		const { one, all } = await mount(layout, { children: ["anywidget:0", "anywidget:1"], tree: folded, links: [], title: "", live: true }, hostOf(models, [histogram, grid]));
+		const details = one("details") as HTMLDetailsElement;
+		expect([details.open, one("summary").textContent, all("h3.gw-section-title").length]).toEqual([false, "More", 0]);
+		expect(details.querySelectorAll(".gw-card").length).toBeGreaterThan(0); // drawn, and shown by the browser when opened
+	});
 	it("says that Python is gone", async () => {
 		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
 		const { model, one } = await mount(layout, { children: [], tree: {}, links: [], title: "", live: true, farewell: "" }, hostOf([], []));

@@ -54,6 +54,10 @@ describe("the run bar", () => {
 		expect(one("[role=status]").textContent).toBe("640 of 1,000 images · about 12 s left");
 		expect(one("[role=progressbar]").getAttribute("aria-valuenow")).toBe("64");
 	});
+	it("speaks of images only where they are counted", async () => {
+		const { one } = await mount(runBar, { ...traits, status: "running", progress: 0.1, remaining: 8, note: "refining the edit" });
+		expect(one("[role=status]").textContent).toBe("about 8 s left · refining the edit");
+	});
 	it("asks Python, and shows its reason when it refuses", async () => {
 		const { model, one, settle } = await mount(runBar, traits);
 		click(one("button"));

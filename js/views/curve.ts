@@ -22,6 +22,7 @@ export interface CurveTraits extends ComponentTraits {
 	hidden: string[];
 	chosen: number | null;
 	title: string;
+	note: string;
 	message: string;
 }
 
@@ -38,8 +39,9 @@ function render(props: RenderProps<CurveTraits>): void {
 	const plot = h("div", { class: "gw-plot", role: "slider", tabindex: 0 }, picture);
 	const blank = h("div", { class: "gw-blank" });
 	const legend = h("div", { class: "gw-chart-legend", role: "group", "aria-label": "Lines" });
+	const note = h("div", { class: "gw-chart-note" });
 	const tip = readOut(root);
-	view.body.append(head, yTitle, plot, xTitle, blank, legend, tip.element);
+	view.body.append(head, yTitle, plot, xTitle, blank, legend, note, tip.element);
 
 	let width = 0;
 	let drawn: CurvePlot | null = null;
@@ -56,6 +58,8 @@ function render(props: RenderProps<CurveTraits>): void {
 		for (const part of [plot, xTitle, yTitle]) part.hidden = !drawn && !waiting;
 		blank.hidden = drawn !== null || waiting;
 		setText(title, view.get("title"));
+		setText(note, view.get("note"));
+		note.hidden = view.get("note") === "";
 		head.classList.toggle("gw-empty", view.get("title") === "");
 		setText(yTitle, view.get("y_label") ? `↑ ${view.get("y_label")}` : "");
 		setText(xTitle, view.get("x_label") ? `${view.get("x_label")} →` : "");
@@ -170,7 +174,7 @@ function render(props: RenderProps<CurveTraits>): void {
 	}, signal);
 	const redraw = perFrame(draw, signal);
 	view.onTheme(redraw);
-	view.watch(["lines", "band", "x_label", "y_label", "log_x", "y_percent", "y_range", "hidden", "title", "message"], redraw);
+	view.watch(["lines", "band", "x_label", "y_label", "log_x", "y_percent", "y_range", "hidden", "title", "note", "message"], redraw);
 	view.watch(["chosen"], redraw);
 	draw();
 	view.ready();

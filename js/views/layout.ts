@@ -1,4 +1,4 @@
-/** Rows, columns and tabs of components, the wires between them, and a word when Python is gone. */
+/** Rows, columns, tabs and folds of components, the wires between them, and a word when Python is gone. */
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { heartbeat } from "../lib/heartbeat";
 import { follow, type Link } from "../lib/links";
@@ -7,7 +7,7 @@ import { type Page, tabs } from "../parts/tabs";
 import { component, type ComponentTraits, Disconnected } from "./component";
 
 export interface Tree {
-	kind: "row" | "column" | "tabs";
+	kind: "row" | "column" | "tabs" | "fold";
 	items: (number | Tree)[];
 	weights?: number[] | null;
 	gap?: number | null;
@@ -121,7 +121,8 @@ function place(tree: Tree, places: readonly HTMLElement[], signal: AbortSignal):
 		if (weight !== undefined) element.style.setProperty("--gw-weight", String(weight));
 		return element;
 	});
-	const box = h("div", { class: `gw-${tree.kind}` }, ...items);
+	const box = h("div", { class: tree.kind === "row" ? "gw-row" : "gw-column" }, ...items);
+	if (tree.kind === "fold") return h("details", { class: "gw-fold" }, h("summary", {}, tree.label ?? ""), box);
 	if (tree.gap != null) box.style.setProperty("--gw-gap", `${tree.gap}px`);
 	if (!tree.label) return box;
 	const heading = h("h3", { class: "gw-title gw-section-title" }, tree.label);

@@ -78,7 +78,7 @@ function render(props: RenderProps<RunBarTraits>): void {
 function sentence(view: View<RunBarTraits>): string {
 	const [state, done, total, note] = [view.get("status"), view.get("n_done"), view.get("n_total"), view.get("note")];
 	const left = state === "running" ? remaining(view.get("remaining")) : "";
-	const amount = done > 0 || state === "running" ? doneOf(done, total) : "";
+	const amount = done > 0 || (state === "running" && total > 0) ? doneOf(done, total) : "";
 	const how = { idle: "", running: "", cancelled: "stopped", failed: "failed", done: "" }[state];
 	const empty = state === "idle" && !amount && !note && !view.get("label") ? "Not run yet" : "";
 	return [amount, how, left, note, empty].filter(Boolean).join(" · ");

@@ -25,7 +25,7 @@ def test_no_change_in_few_images_is_no_certainty():
 
 
 def test_the_interval_of_a_share_is_wilsons():
-    from ganwidgets.ablate.class_statistics import proportion_interval
+    from ganwidgets.nn.proportions import proportion_interval
 
     np.testing.assert_allclose(
         proportion_interval(np.array([0, 5, 10]), 10)[[0, 1]], [[0, 0.2775], [0.2366, 0.7634]], atol=1e-4

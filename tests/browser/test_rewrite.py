@@ -131,6 +131,27 @@ def test_a_thumbnail_opens_its_picture_and_the_keys_take_it_out(view, notebook):
     expect(tray(view, "Keep unchanged").locator(".gw-blank")).to_be_visible()
 
 
+def test_an_edit_is_generalised_and_one_undo_takes_that_back(view, notebook):
+    marked(view, notebook)
+    view.get_by_text("More settings").click()
+    view.get_by_label("What is made small").select_option(label="squares, at once")
+    eventually(lambda: notebook.ask("p.session.norm") == "l2", view.page)
+    view.get_by_role("button", name="Apply", exact=True).click()
+    expect(view.locator(".gw-stack-row")).to_have_count(1, timeout=60_000)
+    notebook.ask("p.wait(60.0) and None")
+    norm = notebook.ask("p.edits[0].norm")
+    view.get_by_role("tab", name="Generalise").click()
+    page = view.get_by_role("tabpanel")
+    page.get_by_label("What is to change").select_option(label="tree")
+    eventually(lambda: notebook.ask("p.rule.source") == "tree", view.page)
+    notebook.ask("(setattr(p.rule, 'n', 32), setattr(p.rule, 'seconds', 1))")
+    page.get_by_role("button", name="Generalise", exact=True).click()
+    expect(page.locator(".gw-run-status")).to_contain_text("20 steps, 32 pictures", timeout=120_000)
+    assert notebook.ask("p.edits[0].norm") != norm
+    view.locator(".gw-edit-stack").get_by_role("button", name="Undo").click()
+    eventually(lambda: notebook.ask("p.edits[0].norm") == norm, view.page)
+
+
 def test_an_edit_is_saved_and_opened_again(view, notebook, tmp_path):
     marked(view, notebook)
     view.get_by_role("button", name="Apply", exact=True).click()
@@ -160,3 +181,19 @@ def test_a_request_of_the_original_says_what_it_needs_and_then_fills_the_trays(v
     expect(tray(view, "Copy").locator(".gw-tray-cell")).to_have_count(1, timeout=20_000)
     expect(tray(view, "Paste").locator(".gw-tray-cell")).to_have_count(1)
     notebook.ask("setattr(p.session, 'n_sample', 64)")
+
+
+def test_a_rank_above_what_is_marked_is_lowered_by_the_button_beside_the_message(view, notebook):
+    marked(view, notebook)
+    view.locator(".gw-tray").filter(has_text="Context").first.get_by_role("button", name="Clear").click()
+    highest = notebook.ask("gw.rewrite.editable_layer(p.network, 'layer6').key_dim")
+    notebook.ask(f"setattr(p.session, 'rank', {highest})")
+    view.get_by_role("button", name="Apply", exact=True).click()
+    lower = view.get_by_role("button", name="Lower the rank to")
+    expect(lower).to_be_visible(timeout=30_000)
+    expect(view.get_by_text("or paint more places that differ")).to_be_visible()
+    lower.click()
+    expect(view.locator(".gw-stack-row")).to_have_count(1, timeout=60_000)
+    expect(lower).to_have_count(0)
+    assert int(notebook.ask("p.session.rank")) == int(notebook.ask("p.edits[0].rank")) < int(highest)
+    notebook.ask("setattr(p.session, 'rank', 1)")

@@ -451,6 +451,39 @@ def test_above_takes_other_activations(chain, x):
             g.above(state, given[:1])
 
 
+def test_a_run_goes_on_to_a_later_layer_only(chain, x):
+    ran = []
+    chain[4].register_forward_hook(lambda *args: ran.append(1))
+    for g, layers in ((network(chain, 4, 5, 5), ("1", "3.0", "3", "3.1")), (network(Residual(), 4, 5, 5), None)):
+        low, *later = layers or ("first", "relu@1", "pair")
+        state, edit = g.below(x, low), set_units([0], 3.0)
+        ran.clear()
+        for layer in later:
+            with g.intervene(low, edit):
+                assert torch.equal(g.between(state, layer), g.acts(x, layer))
+                expected = g.acts(x, layer)
+            assert torch.equal(g.between(state, layer, edit.apply(state.acts)), expected)
+            with g.intervene(layer, zero_units([1])):
+                assert not g.between(state, layer)[:, 1].any()
+        assert not ran
+
+
+def test_from_inside_a_sequence_a_run_goes_on_to_its_end(chain, x):
+    g = network(chain, 4, 5, 5)
+    assert torch.equal(g.between(g.below(x, "3.0"), "3"), g.acts(x, "3"))
+
+
+def test_a_run_does_not_go_back(chain, x):
+    g = network(chain, 4, 5, 5)
+    for layer in ("0", "2"):
+        with pytest.raises(ValueError, match="`layer` must finish after '2'"):
+            g.between(g.below(x, "2"), layer)
+    with pytest.raises(ValueError, match="`acts` must be shaped like"):
+        g.between(g.below(x, "2"), "4", x[:1])
+    with pytest.raises(ValueError, match="`state` must come from below"):
+        network(chain, 4, 5, 5).between(g.below(x, "2"), "4")
+
+
 def test_edits_below_stay_and_edits_above_are_those_of_now(chain, x):
     for g, low, layer, high in (
         (network(chain, 4, 5, 5), "0", "2", "3.0"),
@@ -593,6 +626,13 @@ def test_gradients_through_below_and_above_are_those_of_the_whole(chain, x):
         (whole,) = torch.autograd.grad(g.forward(wanted).square().sum(), wanted)
         (halves,) = torch.autograd.grad(g.above(g.below(wanted, layer)).square().sum(), wanted)
         torch.testing.assert_close(halves, whole)
+        state, end = g.below(x, layer), list(g.layers)[-1]
+        acts = state.acts.clone().requires_grad_()
+        slopes = [
+            torch.autograd.grad(run.square().sum(), acts)[0]
+            for run in (g.above(state, acts), g.between(state, end, acts))
+        ]
+        assert torch.equal(*slopes) and slopes[0].any()
         assert torch.equal(*(torch.autograd.grad(g.acts(wanted, layer).sum(), wanted)[0] for _ in range(2)))
 
 

@@ -115,14 +115,14 @@ def test_the_alpha_of_a_png_is_the_mask_and_without_alpha_its_grey(mode):
     assert as_region(file.getvalue()).tolist() == (alpha / 255).astype(np.float32).tolist()
 
 
-def png(width, height, rows=b""):
-    """A PNG that claims a size."""
+def png(width, height, rows=b"", later=()):
+    """A PNG that claims a size, and then perhaps another."""
 
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    heads = [chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)) for size in ((width, height), *later)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(heads) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(
@@ -132,10 +132,12 @@ def png(width, height, rows=b""):
         (png(0, 4), "at most 4096 × 4096, got 0 × 4"),
         (b"\x89PNG\r\n\x1a\n" + bytes(16 * 2**20), "at most 8 MiB, got 16.0 MiB"),
         (png(4, 4), "damaged"),
+        (png(8, 8, bytes(72), [(6000, 6000)]), "damaged: it declares two sizes"),
+        (png(8, 8, bytes(72), [(14_000, 14_000)]), "damaged"),
         (png(4, 4, bytes(20))[:-24], "damaged"),
         (b"\x89PNG\r\n\x1a\n", "must be a PNG image"),
     ],
-    ids=["huge", "empty", "16 MiB", "no rows", "cut off", "only a signature"],
+    ids=["huge", "empty", "16 MiB", "no rows", "two sizes", "two, the second a bomb", "cut off", "only a signature"],
 )
 def test_a_png_that_is_too_large_or_damaged_is_one_sentence(data, reason):
     from ganwidgets.nn.regions import as_region

@@ -65,3 +65,18 @@ def pixels():
 
     torch.manual_seed(0)
     return TorchGenerator(nn.Sequential(nn.Identity(), nn.Conv2d(3, 3, 3, padding=1)), (3, 4, 4), name="pixels")
+
+
+@pytest.fixture(scope="session")
+def soft():
+    """The planted segmenter with probabilities as scores."""
+    from ganwidgets.testing.planted import PlantedSegmenter
+
+    class Soft(PlantedSegmenter):
+        def scores(self, images):
+            return torch.sigmoid(8 * (super().scores(images) - 0.5))
+
+        def __call__(self, images):
+            return PlantedSegmenter()(images)
+
+    return Soft()

@@ -151,7 +151,49 @@ def test_it_can_be_watched_and_stopped(network, z, asked, advise):
     assert [len(next(steps).trials), len(next(steps).trials)] == [1, 2]
     told = []
     advise(layers=None, progress=told.append)
-    assert told == [0.5, 1.0]
+    assert told == sorted(told) and {0.0, 0.5, 1.0} == set(told) and len(told) > 6  # it can be stopped within a layer
+
+
+def test_the_edits_are_solved_for_as_asked_and_others_drawn_like_the_sample(network, advise, monkeypatch):
+    import importlib
+
+    module = importlib.import_module("ganwidgets.rewrite.advise")  # the function has its name
+    solved, found, drawn = [], [], []
+
+    def recorded(kept, function):
+        return lambda *given, **options: kept.append((given, options)) or function(*given, **options)
+
+    monkeypatch.setattr(module, "solve_steps", recorded(solved, module.solve_steps))
+    monkeypatch.setattr(module, "context_directions", recorded(found, module.context_directions))
+    monkeypatch.setattr(type(network), "sample_z", recorded(drawn, type(network).sample_z))
+    advise(norm="l1", objective="map", method="mean", damping=0.1, truncation=0.5)
+    (_, how), (_, context) = solved[0], found[0]
+    assert (how["norm"], how["objective"], how["smoothness"]) == ("l1", "map", 0.3)
+    assert (context["method"], context["damping"]) == ("mean", 0.1)
+    assert any(given[-1] == 0.5 for given, _ in drawn)
+    skipped = advise(ranks=[1, 2], method="mean").skipped
+    assert skipped == {"first, rank 2": "the examples span 1 directions"}
+
+
+def test_a_rank_that_cannot_be_solved_for_is_skipped_with_its_reason(advise, monkeypatch):
+    import importlib
+
+    module = importlib.import_module("ganwidgets.rewrite.advise")
+    solve_steps = module.solve_steps
+
+    def refused(targets, context, **options):
+        if targets[0].editable.name == "second":
+            raise ValueError("there are too few places")
+        return solve_steps(targets, context, **options)
+
+    monkeypatch.setattr(module, "solve_steps", refused)
+    found = advise(layers=None)
+    assert [trial.layer for trial in found.trials] == ["first"]
+    assert found.skipped == {"second, rank 1": "there are too few places"}
+    with pytest.raises(ValueError, match="`norm` must be one of"):
+        advise(norm="l3")
+    with pytest.raises(ValueError, match="`method` must be one of"):
+        advise(method="zcb")
 
 
 def test_a_layer_that_cannot_hold_the_edit_is_skipped_with_its_reason(advise, z):

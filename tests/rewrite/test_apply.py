@@ -194,6 +194,17 @@ def test_what_does_not_fit_is_refused_also_by_force(chain, changed, reason):
             apply(chain, replace(an_edit(chain), **changed), force=force)
 
 
+def test_an_edit_of_a_square_layer_is_not_applied_the_other_way_round():
+    from dataclasses import replace
+
+    from ganwidgets.models import TorchGenerator
+    from ganwidgets.rewrite.apply import apply
+
+    square = TorchGenerator(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Tanh()), (3, 4, 4))
+    with pytest.raises(ValueError, match="is of a transposed convolution, but '0' is a plain one"):
+        apply(square, replace(an_edit(square, "0"), kind="transposed"), force=True)
+
+
 def test_too_large_a_step_is_one_sentence(chain):
     from dataclasses import replace
 

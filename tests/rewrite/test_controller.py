@@ -88,6 +88,21 @@ def test_a_search_puts_what_matches_best_on_show(marked):
     assert marked.matches[0].max() == pytest.approx(marked.found.scores[0].item(), rel=1e-4)
 
 
+def test_more_pictures_than_can_be_shown_are_not_searched_for(marked):
+    with pytest.raises(ValueError, match="`k` must be at most 64, as many pictures as can be shown at once, got 70"):
+        marked.search(k=70)
+    assert marked.found is None and marked.error == ""
+
+
+def test_other_pictures_do_not_carry_the_heat_of_those_before(marked):
+    seen = []
+    assert marked.matches is not None
+    marked.observe(lambda change: seen.append(marked.matches), "shown")
+    marked.turn()
+    marked.wait(20.0)
+    assert seen == [None] and marked.matches is not None
+
+
 # Marks
 
 
@@ -204,7 +219,10 @@ def test_a_refinement_betters_the_edit_in_place_and_is_one_step_to_undo(marked, 
     monkeypatch.setattr(controller, "refine", lambda *given, **options: refine(*given, **options, steps=3))
     marked.refining = True
     marked.apply(wait=True)
-    assert len(marked.losses) >= 2 and len(marked.edits) == 1 and marked.error == ""
+    assert {name: len(steps) for name, steps in marked.course.items()} == {"cost": 3, "picture": 3, "values": 3}
+    share = marked.solution.loss_after / marked.solution.loss_before
+    assert marked.course["values"][-1] == pytest.approx(share) and marked.course["picture"][0] > 0
+    assert len(marked.edits) == 1 and marked.error == ""
     assert marked.edits[0].update.equal(marked.solution.update)
     marked.undo()
     assert marked.edits == () and not marked.can_undo
@@ -225,12 +243,51 @@ def test_a_refinement_ends_when_it_is_no_longer_wanted(marked, then):
     assert len(marked.edits) == (2 if then == "apply" else 0)
 
 
+def test_a_refinement_ends_when_its_time_is_over(marked):
+    marked.refining, marked.refine_seconds = True, 0.2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ganwidgets.rewrite.controller.refine", _endless)
+        marked.apply()
+        marked.wait(20.0)
+    assert marked.status == "done" and len(marked.edits) == 1
+    assert marked.solution.notes[-1] == "Refining ended after 0.2 s."
+    with pytest.raises(TraitError, match=r"`refine_seconds` must be a time above 0 \[seconds\], got 0"):
+        marked.refine_seconds = 0
+
+
+def test_a_search_does_not_wait_for_a_refinement(marked):
+    marked.refining = True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ganwidgets.rewrite.controller.refine", _endless)
+        marked.apply()
+        _until(lambda: marked.edits)
+        marked.search()
+        _until(lambda: marked.found is not None)
+        assert marked.working == "apply"
+        marked.cancel()
+        marked.wait(20.0)
+
+
+def test_what_an_edit_needs_is_there_before_it_is_asked_for(marked, monkeypatch):
+    """So that it answers at once; on top of an edit of the same layer, too."""
+    from ganwidgets.rewrite.editable import EditableLayer
+
+    ran, run = [], EditableLayer.run
+    monkeypatch.setattr(EditableLayer, "run", lambda layer, z: ran.append(len(z)) or run(layer, z))
+    for _ in range(2):
+        ran.clear()
+        list(marked._bench.solving(marked.trays, marked._settings, marked.edits, progress=lambda share: None))
+        assert max(ran) == 1  # what was marked, no other picture of the sample
+        marked.apply(wait=True)
+        marked.wait(20.0)
+
+
 def _endless(targets, start, **options):
     from ganwidgets.rewrite.refine import Refinement
 
     while True:
         time.sleep(0.001)
-        yield Refinement(1, 1000, 1.0, 1.0, start)
+        yield Refinement(1, 1000, 1.0, 1.0, start, 1.0)
 
 
 def _until(there, seconds=20.0):
@@ -263,15 +320,83 @@ def test_a_rank_that_the_examples_do_not_span_is_an_error_in_words(make):
     session.mark("paste", 1, box(8, 8, 9, 9))
     session.apply(wait=True)
     session.wait(20.0)
-    assert session.edits == () and session.status == "failed" and "rank" in session.error
+    assert session.edits == () and session.status == "failed" and "rank" in session.error == session.failure
+    session.rank = 1
+    session.apply(wait=True)
+    session.wait(20.0)
+    assert len(session.edits) == 1 and session.status == "done" and session.error == session.failure == ""
+
+
+@pytest.mark.parametrize("what", ["apply", "zero"])
+def test_a_rank_above_what_the_examples_span_is_lowered_on_request(make, what):
+    session = make(rank=5)
+    session.mark("object", 0, HERE)
+    session.mark("paste", 1, box(8, 8, 9, 9))
+    with pytest.raises(ValueError, match="No rule failed"):
+        session.lower_rank()
+    getattr(session, what)("mine", wait=True)
+    assert session.edits == () and session.spanned == 1 and "Take 1, or paint more places" in session.failure
+    session.lower_rank(wait=True)
+    assert (session.edits[0].rank, session.edits[0].name, session.rank, session.spanned) == (1, "mine", 1, 0)
+    assert session.failure == ""
+    session.rank = 5
+    getattr(session, what)(lower_rank=True, wait=True)
+    assert session.edits[1].rank == 1 == session.rank
+    session.mark("examples", 2, HERE)
+    session.rank = 2
+    getattr(session, what)(lower_rank=True, wait=True)
+    assert session.edits[2].rank == 2 == session.rank
 
 
 def test_erase_and_zero(marked):
     marked.mark("examples", 3, HERE)
     marked.zero(wait=True)
     marked.erase(wait=True)
-    assert [edit.details.get("what", edit.name) for edit in marked.edits] == ["zero 1, layer4.conv", "erase"]
+    assert [edit.details["what"] for edit in marked.edits] == ["zero", "erase"]
+    assert marked.edits[0].details["request"].keys() == {"object", "paste", "key"}
 
+
+def test_a_sample_that_lacks_directions_of_the_keys_is_a_note_of_the_edit():
+    """One of four planted units is always 0; nothing is warned of from the worker."""
+    from torch import nn
+
+    from ganwidgets.models import TorchGenerator
+    from ganwidgets.rewrite.controller import RewriteController
+    from ganwidgets.testing.planted import Colour, Paint
+
+    conv = nn.Conv2d(4, 3, 1, bias=False)
+    conv.weight.data = Colour(4, 3).weight[:, :, None, None]
+    network = TorchGenerator(nn.Sequential(Paint(4, 4, 16, 16), conv).eval(), z_shape=(4,), name="planted")
+    session = RewriteController(network, n_sample=12, refining=False)
+    session.mark("object", 0, HERE)
+    session.mark("paste", 1, np.ones((16, 16)))
+    session.apply(wait=True)
+    session.zero(wait=True)
+    session.wait(20.0)
+    assert session.error == "" and len(session.edits) == 2
+    for edit in session.edits:
+        assert any("The second moment is singular: 1 of 4 directions" in note for note in edit.details["notes"])
+    session.delete(1)
+    assert any("singular" in note for note in session.solution.notes)
+    session.damping = 0.1
+    session.apply(wait=True)
+    assert not any("singular" in note for note in session.solution.notes)
+    session.close()
+
+
+def test_statistics_of_many_strengths_below_are_not_all_kept(marked, monkeypatch):
+    from ganwidgets.rewrite import workbench_sample
+
+    monkeypatch.setattr(workbench_sample, "KEPT_STATISTICS", 3)
+    marked.apply(wait=True)
+    marked.layer = "layer6"
+    for strength in (0.1, 0.2, 0.3, 0.4, 0.5):
+        marked.set_strength(0, strength)
+        marked.wait(20.0)
+    assert len(marked._bench._statistics) == 3
+
+
+# Files
 
 # Files
 
@@ -293,6 +418,74 @@ def test_edits_and_marks_come_back_from_their_files(marked, make, tmp_path):
     assert other.edits == ()
 
 
+def test_an_edit_remembers_the_sample_and_all_that_was_marked(make):
+    from ganwidgets.rewrite.request import request_from_dict
+    from ganwidgets.rewrite.trays import KINDS, Trays
+
+    session = make(truncation=0.7, seed=3)
+    for kind, image, region in (
+        ("object", 0, HERE),
+        ("paste", 1, THERE),
+        ("paste", 4, HERE / 2),
+        ("examples", 5, HERE),
+        ("preserve", 6, THERE),
+    ):
+        session.mark(kind, image, region)
+    session.apply(wait=True)
+    other = make()
+    other.load(session.to_bytes())
+    details = other.edits[0].details
+    assert (details["truncation"], details["seed"], details["n_sample"]) == (0.7, 3, 30)
+    again = Trays.of(request_from_dict(details["request"]))
+    for kind in KINDS:
+        for there, was in zip(again.all(kind), session.trays.all(kind), strict=True):
+            assert there.image == was.image and float((there.region - was.region).abs().max()) < 1 / 255
+
+
+def test_edits_of_another_network_become_those_of_this_one(marked):
+    from ganwidgets.models import ProGAN, TorchGenerator
+    from ganwidgets.rewrite.controller import RewriteController
+
+    marked.apply(wait=True)
+    torch.manual_seed(1)
+    other = TorchGenerator(ProGAN((8, 8, 8, 8)), name="other", output_range=(-50, 50))
+    session = RewriteController(other, n_sample=8, layer="layer4", refining=False)
+    with pytest.raises(ValueError, match="was made for 'tiny'"):
+        session.load(marked.to_bytes())
+    session.load(marked.to_bytes(), force=True)
+    session.wait(20.0)
+    assert session.error == "" and (session.after != session.before).any()
+    assert session.edits[0].details["made for"]["network"] == "tiny"
+    session.mark("examples", 1, HERE)
+    session.zero(wait=True)
+    session.wait(20.0)
+    assert session.error == "" and len(session.edits) == 2 and session.to_bytes()
+    session.close()
+
+
+def test_a_request_that_only_searches_is_refused_and_the_trays_stay(marked):
+    from ganwidgets.rewrite.examples import Example
+    from ganwidgets.rewrite.request import EditRequest, request_to_json
+
+    trays = marked.trays
+    with pytest.raises(ValueError, match="marks nothing that a rule could be made of"):
+        marked.load_request(request_to_json(EditRequest(query=Example(2, torch.ones(4, 4)))).encode())
+    assert marked.trays is trays
+
+
+def test_all_places_to_paste_come_back_and_soft_edges_as_one_likes(marked):
+    marked.mark("paste", 2, HERE / 2)
+    saved = marked.request_json().encode()
+    marked.load_request(saved)
+    first, second = marked.trays.paste
+    assert (first.image, second.image) == (1, 2) and float(second.region.max()) == pytest.approx(128 / 255)
+    marked.legacy_alpha = True
+    marked.load_request(saved)
+    assert float(marked.trays.paste[1].region.max()) == 1
+    marked.load_request(saved, legacy_alpha=False)
+    assert float(marked.trays.paste[1].region.max()) < 0.6
+
+
 def test_a_request_of_the_original_needs_a_sample_that_holds_its_pictures(make, request):
     saved = request.path.parents[1] / "data/rewriting/requests/proggan_church_sky2tree.json.gz"
     content = gzip.decompress(saved.read_bytes())
@@ -305,11 +498,32 @@ def test_a_request_of_the_original_needs_a_sample_that_holds_its_pictures(make, 
     assert session.trays.object and session.trays.paste and session.image < 1000
 
 
-def test_another_seed_takes_the_marks_away_and_a_larger_sample_keeps_them(marked):
+def test_another_seed_takes_the_marks_away_and_another_size_those_beyond_it(marked):
+    marked.mark("paste", 25, HERE)
     marked.n_sample = 40
-    assert marked.trays.object
+    assert len(marked.trays.paste) == 2
+    marked.n_sample = 25
+    assert [place.image for place in (*marked.trays.object, *marked.trays.paste)] == [0, 1]
     marked.seed = 2
     assert not marked.trays.object and marked.found is None
+
+
+def test_latents_of_ones_own_cannot_be_squeezed_and_marks_stay():
+    from ganwidgets.models import ProGAN, TorchGenerator
+    from ganwidgets.rewrite.controller import RewriteController
+
+    sampler = lambda n, seed: np.random.RandomState(seed + n).standard_normal((n, 8, 1, 1))  # noqa: E731
+    torch.manual_seed(0)
+    module = ProGAN((8, 8, 8, 8))
+    network = TorchGenerator(module, z_shape=(8, 1, 1), sampler=sampler, name="own", output_range=(-50, 50))
+    session = RewriteController(network, n_sample=8, layer="layer4")
+    session.mark("paste", 1, HERE)
+    with pytest.raises(TraitError, match=r"`truncation` must be None for own: .*has its own `sampler`"):
+        session.truncation = 0.5
+    assert session.truncation is None and len(session.trays.paste) == 1
+    session.n_sample = 9  # draws others altogether
+    assert session.trays.paste == ()
+    session.close()
 
 
 # The brush
@@ -380,12 +594,36 @@ def test_a_report_judges_the_edits_in_force(marked, reader):
     assert judge.active == () and judge.missing()
 
 
+def test_a_report_looks_at_pictures_on_which_nothing_was_found(make, reader):
+    from dataclasses import replace
+
+    from ganwidgets.rewrite.controller_report import ReportController
+
+    session = make(seed=1001)
+    session.mark("object", 0, HERE)
+    session.mark("paste", 1, THERE)
+    session.apply(wait=True)
+    judge = ReportController(session, reader, n=6)
+    judge.run(wait=True)
+    assert judge.seed == 1001 and judge.drawn == 1002
+    (edit,) = session.edits
+    details = {**edit.details, "generalised": {"seed": 1002}}
+    session.better(replace(edit, details=details), than=edit, step=True)
+    session.seed = 1003  # the edit is still of 1001
+    judge.run(wait=True)
+    assert judge.drawn == 1004
+
+
 def test_advice_tries_layers_and_sets_what_is_taken(marked):
     from ganwidgets.rewrite.controller_advice import AdviceController
 
     judge = AdviceController(marked)
     judge.run(wait=True)
     assert judge.error == "" and {trial.layer for trial in judge.advice.trials} > {"layer4.conv"}
+    l2 = judge.advice.trials
+    marked.norm, marked.objective = "l1", "map"
+    judge.run(wait=True)
+    assert judge.error == "" and judge.advice.trials != l2  # the session's settings are meant
     judge.use("layer3.conv", 2)
     assert (marked.layer, marked.rank) == ("layer3.conv", 2)
     marked.clear()

@@ -249,6 +249,8 @@ def test_what_cannot_be_rewritten_is_said_with_what_can(networks):
     wide = generator(nn.ConvTranspose2d(3, 3, 3, dilation=2))
     holds = generator(nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1)))
     style = networks["modulated"]
+    tied = generator(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1))
+    tied.module[1].weight = tied.module[0].weight
     for network, name, reason in (
         (grouped, "1", r"'1' cannot be rewritten: its units see only one of 3 groups.*can: \['0'\]"),
         (spectral, "0", r"its weight is computed from other weights.*has no layer that can"),
@@ -262,6 +264,7 @@ def test_what_cannot_be_rewritten_is_said_with_what_can(networks):
         (networks["plain"], "", r"must be a layer of .*got ''"),
         (style, "to_rgbs.0.conv", "its value must be what a whole styled layer gives"),
         (style, "to_rgbs.0", r"'to_rgbs.0' is not a convolution .*'convs.0'"),
+        (tied, "1", "2 layers share its weight, which an edit of one of them would untie"),
         (style, "style.1", r"'style.1' is not a convolution .*'conv1'"),
     ):
         with pytest.raises(ValueError, match=reason):

@@ -101,7 +101,16 @@ def test_another_network_is_refused_with_both_names_and_force_takes_it(saved):
         ValueError, match=r"rules.safetensors: edit 0 .*made for 'chain' .*not for 'my garden'.*force=True"
     ):
         load(saved, other)
-    assert len(load(saved, other, force=True)) == 3
+    taken = load(saved, other, force=True)
+    assert len(taken) == 3
+    from ganwidgets.rewrite.apply import apply
+    from ganwidgets.rewrite.files import from_bytes, to_bytes
+
+    assert apply(other, taken) is not other  # they are edits of this network now, and know for which they were made
+    assert {edit.details["made for"]["network"] for edit in taken} == {"chain"}
+    assert {(edit.network, edit.fingerprint) for edit in taken} == {("my garden", other.weights_fingerprint)}
+    third = from_bytes(to_bytes(taken), network_of("a park", seed=2), force=True)
+    assert third[0].details["made for"]["network"] == "chain" and third[0].network == "a park"
     with pytest.raises(
         ValueError, match=r"edit 0 .*of shape \(3, 5, 3, 3\), but '2.weight' of 'wide' has \(3, 6, 3, 3\)"
     ):

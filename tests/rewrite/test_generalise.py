@@ -23,21 +23,6 @@ def network():
     return TorchGenerator(module.eval(), z_shape=(4,), name="one convolution")
 
 
-@pytest.fixture(scope="module")
-def soft():
-    """The planted segmenter with probabilities as scores."""
-    from ganwidgets.testing.planted import PlantedSegmenter
-
-    class Soft(PlantedSegmenter):
-        def scores(self, images):
-            return torch.sigmoid(8 * (super().scores(images) - 0.5))
-
-        def __call__(self, images):
-            return PlantedSegmenter()(images)
-
-    return Soft()
-
-
 @pytest.fixture
 def editable(network):
     from ganwidgets.rewrite.editable import editable_layer

@@ -293,6 +293,11 @@ def test_a_file_that_is_no_r2m_at_all_is_refused(layer, tmp_path):
     path.write_bytes(b"not a zip")
     with pytest.raises(ValueError, match="must be an r2m"):
         read_r2m(path, layer)
+    header = b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (10000000, 10000000), }"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mom2.npy", header.ljust(128)[:-1] + b"\n"), archive.writestr("count.npy", b"")
+    with pytest.raises(ValueError, match=r"must be an r2m.*mom2 is \(10000000, 10000000\)"):
+        read_r2m(path, layer)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mom2.npy", b"not an array"), archive.writestr("count.npy", b"\x93NUMPY\x01\x00v\x00{")
     with pytest.raises(ValueError, match="must be an r2m"):

@@ -129,7 +129,8 @@ def test_apply_changes_the_grid_and_undo_gives_the_same_bytes_back(make, network
     assert (picture(panel.compare.before) != picture(panel.compare.after)).any()
     (row,) = panel.stack.entries
     assert (row["title"], row["detail"]) == ("paste 1, layer4.conv", "rank 1 of layer4.conv")
-    assert panel.run_bar.status == "idle" and "of the way" in panel.run_bar.note and "loss" in panel.curve.message
+    assert panel.run_bar.status == "idle" and "error of the values −7" in panel.run_bar.note
+    assert "At 9 places in the pasted box the values were" in panel.curve.message
     assert panel.edits == panel.session.edits and panel.edited is not network
     assert browser_asks(panel.stack, "undo") == ""
     panel.wait(20.0)
@@ -197,6 +198,155 @@ def test_settings_travel_both_ways_and_wrong_ones_come_back(make):
         panel.layer = "nowhere"
 
 
+def test_more_settings_wait_folded_away_and_travel_both_ways(make):
+    panel = make()
+    folded = next(box for box in boxes(panel.layout.tree) if box["kind"] == "fold")
+    assert folded["label"] == "More settings" and panel.layout.children[folded["items"][0]] is panel.advanced
+    wanted = {"norm": "l1", "objective": "map", "method": "svd", "damping": 0.1, "refine_seconds": 5}
+    assert panel.advanced.values.keys() == wanted.keys()
+    browser_sets(panel.advanced, values=wanted)
+    assert {name: getattr(panel.session, name) for name in wanted} == wanted and panel.painter.error == ""
+    panel.session.norm = "l2"
+    assert panel.advanced.values["norm"] == "l2"
+
+
+def boxes(tree):
+    """All boxes of a layout."""
+    if isinstance(tree, dict):
+        yield tree
+        for item in tree["items"]:
+            yield from boxes(item)
+
+
+def test_why_a_rule_was_not_found_stands_at_apply_and_other_refusals_at_the_picture(make):
+    panel = marked(make())
+    browser_sets(panel.look, values={**panel.look.values, "numbers": "99"})
+    assert "`numbers` must lie in" in panel.painter.error and panel.run_bar.error == ""
+    panel.session.clear("paste")
+    panel.session.mark("paste", 1, np.pad([[1.0]], ((8, 7), (8, 7))))
+    panel.rank = 5
+    assert browser_asks(panel.run_bar, "run") == ""
+    panel.wait(20.0)
+    assert "rank" in panel.run_bar.error and panel.painter.error == ""
+    assert panel.run_bar.status == "failed" and panel.run_bar.note == ""
+    panel.rank = 1
+    assert browser_asks(panel.run_bar, "run") == ""
+    panel.wait(20.0)
+    assert panel.run_bar.error == "" and len(panel.edits) == 1
+
+
+@pytest.fixture
+def brightness():
+    """A segmenter that tells bright from dark pixels, softly."""
+
+    class Brightness:
+        name, concepts, categories, slots = "brightness", ("bright", "dark"), ("object", "object"), ("object",)
+
+        def scores(self, images):
+            bright = torch.sigmoid(4 * images.mean(1))
+            return torch.stack([bright, 1 - bright], 1)
+
+        def __call__(self, images):
+            return (2 - (images.mean(1, keepdim=True) > 0).int()).to(torch.uint8)
+
+        def fingerprint(self):
+            return "brightness"
+
+    return Brightness()
+
+
+def test_an_edit_is_generalised_and_taken_back(make, brightness):
+    panel = marked(make(brightness))
+    assert "no edit to go on from" in panel.rule_bar.disabled and "no edit to go on" in panel.rule_curve.message
+    browser_asks(panel.run_bar, "run")
+    panel.wait(20.0)
+    assert panel.rule_bar.disabled == "" and "nobody marked" in panel.rule_curve.message
+    source, target = brightness.concepts
+    wanted = {"source": source, "target": target, "limit": 20, "n": 16, "seconds": 1}
+    browser_sets(panel.rule_fields, values=wanted)
+    assert (panel.rule.limit, panel.rule.seconds) == (0.2, 1.0)
+    assert (panel.reporting.source, panel.report_fields.values["target"]) == (source, target)
+    before = panel.edits[0]
+    assert browser_asks(panel.rule_bar, "run") == ""
+    panel.wait(60.0)
+    assert panel.rule_bar.error == "" and panel.rule_bar.status == "done" and "16 pictures" in panel.rule_bar.note
+    assert len(panel.rule_curve.lines) == 2 and f"{source} → {target}: step" in panel.rule_curve.note
+    assert not panel.edits[0].update.equal(before.update)
+    browser_asks(panel.stack, "undo")
+    assert panel.edits[0] is before
+
+
+def test_source_and_target_are_guessed_from_what_is_marked_until_somebody_chooses(make, brightness):
+    panel = make(brightness)
+    bright = np.stack([panel.session.before[number].mean(2) > 127.5 for number in range(12)])
+    light, dark = int(bright.mean((1, 2)).argmax()), int(bright.mean((1, 2)).argmin())
+    where = lambda mask: mask.astype(np.float32)  # noqa: E731
+    panel.session.mark("paste", dark, where(~bright[dark]))
+    panel.wait(20.0)
+    assert (panel.rule.source, panel.rule.target) == ("dark", "")
+    panel.session.mark("object", light, where(bright[light]))
+    panel.wait(20.0)
+    assert (panel.rule.source, panel.rule.target) == ("dark", "bright")
+    assert panel.rule_fields.values["source"] == panel.report_fields.values["source"] == "dark"
+    panel.session.mark("object", dark, where(~bright[dark]))
+    panel.wait(20.0)
+    assert (panel.rule.source, panel.rule.target) == ("dark", "")  # the same concept: anything else
+    browser_sets(panel.rule_fields, values={**panel.rule_fields.values, "source": "bright", "target": "dark"})
+    panel.session.mark("object", light, where(bright[light]))
+    panel.wait(20.0)
+    assert (panel.rule.source, panel.rule.target) == ("bright", "dark") and panel.goal.target == "bright"
+
+
+def test_a_segmenter_that_fails_at_the_guess_is_told(make, brightness):
+    class Broken(type(brightness)):
+        def __call__(self, images):
+            raise RuntimeError("no weights")
+
+    panel = marked(make(Broken()))
+    assert panel.rule_bar.error == "no weights (RuntimeError)" and panel.rule.source == "bright"
+
+
+def test_a_button_beside_the_message_lowers_the_rank(make):
+    panel = marked(make(rank=5))
+    panel.session.clear("paste")
+    panel.session.mark("paste", 1, np.pad([[1.0]], ((8, 7), (8, 7))))
+    assert [field["name"] for field in panel.others.fields] == ["erase", "zero"]
+    browser_asks(panel.run_bar, "run")
+    panel.wait(20.0)
+    assert "Take 1" in panel.run_bar.error and "(" not in panel.run_bar.error.rpartition(".")[2]
+    assert [field["name"] for field in panel.others.fields] == ["lower", "erase", "zero"]
+    assert panel.others.fields[0]["label"] == "Lower the rank to 1 and apply"
+    assert browser_asks(panel.others, "press", name="lower") == ""
+    panel.wait(20.0)
+    assert panel.settings.values["rank"] == 1 and len(panel.edits) == 1 and panel.run_bar.error == ""
+    assert [field["name"] for field in panel.others.fields] == ["erase", "zero"]
+
+
+def test_how_found_is_about_the_edit_on_top(make):
+    panel = marked(make())
+    browser_asks(panel.run_bar, "run")
+    panel.wait(20.0)
+    first = panel.run_bar.note
+    browser_asks(panel.run_bar, "run")
+    panel.wait(20.0)
+    assert panel.run_bar.note != first
+    browser_asks(panel.stack, "undo")
+    assert panel.run_bar.note == first and "At 9 places" in panel.curve.message
+    assert browser_asks(panel.others, "press", name="zero") == ""
+    panel.wait(20.0)
+    assert "lets the context have no effect" in panel.curve.message and panel.run_bar.note == ""
+
+
+def test_masks_are_opened_as_the_original_reads_them_if_one_likes(make):
+    panel = make()
+    panel.session.mark("paste", 1, np.full((16, 16), 0.5))
+    saved = panel.session.request_json().encode()
+    for legacy, most in ((False, 128 / 255), (True, 1.0)):
+        browser_sets(panel.opening, values={"legacy_alpha": legacy})
+        assert browser_asks(panel.drop, "file", saved, name="x.json") == ""
+        assert float(panel.session.trays.paste[0].region.max()) == pytest.approx(most)
+
+
 def test_files_are_made_for_the_browser_and_opened_from_it(make):
     panel = marked(make())
     browser_asks(panel.run_bar, "run")
@@ -237,10 +387,19 @@ def test_report_and_advice_fill_their_tabs(make, reader):
     panel.reporting.n = 6
     assert browser_asks(panel.report_bar, "run") == "" and browser_asks(panel.advice_bar, "run") == ""
     panel.wait(60.0)
-    assert panel.report_bar.note == "6 pictures" and panel.report_bars.note.startswith(
+    assert panel.report_bar.note == "6 pictures, seed 1001" and panel.report_bars.note.startswith(
         panel.report_fields.values["source"]
     )
+    assert {bar["group"] for bar in panel.report_bars.bars} <= set(panel.report_bars.groups)
+    panel.session.rename(0, "another name")
+    assert panel.report_bar.note == "6 pictures, seed 1001"
+    panel.session.set_strength(0, 0.5)
+    assert panel.report_bar.note == "of earlier edits"
+    panel.session.undo()
     assert "layer4.conv" in panel.advice_table.rows and panel.advice_table.title.startswith("Begin with")
+    assert [point["group"] for point in panel.advice_plot.points].count("to begin with") == 1
+    browser_sets(panel.advice_plot, selected=["layer5.conv, rank 1"])
+    assert (panel.layer, panel.rank) == ("layer5.conv", 1)
     browser_sets(panel.advice_table, selected_rows=["layer3.conv"], selected_columns=["rank 1"])
     assert (panel.layer, panel.rank) == ("layer3.conv", 1)
 
@@ -248,6 +407,7 @@ def test_report_and_advice_fill_their_tabs(make, reader):
 def test_without_a_segmenter_a_report_says_what_it_needs(make):
     panel = make()
     assert "segmenter" in panel.report_bar.disabled and "segmenter" in panel.report_bars.message
+    assert "segmenter with scores" in panel.rule_bar.disabled
 
 
 def test_a_saved_notebook_and_a_page_show_what_is_there(make, tmp_path):

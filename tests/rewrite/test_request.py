@@ -79,6 +79,19 @@ def test_a_request_comes_back_as_it_was(tmp_path):
         assert old.image == new.image and torch.equal(old.region, new.region)
 
 
+def test_more_places_to_paste_stand_where_the_original_does_not_look():
+    from ganwidgets.rewrite.examples import Example
+    from ganwidgets.rewrite.trays import Trays
+
+    places = tuple(Example(number, torch.eye(3)) for number in (4, 5, 6))
+    about = Trays(paste=places).request().as_dict()
+    assert about.keys() == {"paste", "more_paste"} and about["paste"][0] == 4
+    assert [place.image for place in Trays.of(read(about)).paste] == [4, 5, 6]
+    assert Trays.of(read({"paste": about["paste"]})).paste[0].image == 4
+    with pytest.raises(ValueError, match="`more_paste 1` of this request is image 6, but the sample holds 6"):
+        read(about, n_images=6)
+
+
 def test_what_is_written_is_what_a_canvas_saves(tmp_path):
     """White strokes on transparent black, and no part the original does not know unless there is one."""
     from ganwidgets.rewrite.request import request_to_json

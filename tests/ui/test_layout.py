@@ -30,6 +30,12 @@ def test_a_box_becomes_children_a_tree_and_links(panel: Panel) -> None:
     assert repr(layout) == "Layout('A panel': Histogram, UnitGrid, RunBar)"
 
 
+def test_a_fold_carries_its_label() -> None:
+    one, two = ui.Controls(), ui.Controls()
+    layout = ui.Layout.of(ui.column(one, ui.fold(two, label="More")))
+    assert layout.tree == {"kind": "column", "items": [0, {"kind": "fold", "items": [1], "label": "More"}]}
+
+
 def test_tabs_carry_the_labels_of_their_boxes() -> None:
     one, two = ui.RunBar(), ui.RunBar()
     layout = ui.Layout.of(ui.tabs(ui.column(one, label="One"), ui.row(two, label="Two")))
@@ -52,7 +58,7 @@ def test_wrong_trees_and_links_are_refused(panel: Panel) -> None:
     layout, bars, grid = panel
     with pytest.raises(TraitError, match="names child 5"):
         layout.tree = {"kind": "row", "items": [5]}
-    with pytest.raises(TraitError, match="kind 'row', 'column' or 'tabs'"):
+    with pytest.raises(TraitError, match="kind 'row', 'column', 'tabs' or 'fold'"):
         layout.tree = {"kind": "grid", "items": []}
     with pytest.raises(TraitError, match="child positions"):
         layout.tree = {"kind": "row", "items": ["0"]}
