@@ -1,4 +1,4 @@
-"""The command line: `ganwidgets demo`, `ganwidgets doctor`, `ganwidgets layers`, `ganwidgets dissect`.
+"""The command line: `ganwidgets demo`, `doctor`, `inspect`, `layers`, `dissect`.
 
 Results go to standard output, progress and complaints to standard error. Bad input ends with exit code 2 and one
 sentence; a second look at the library's traceback is one variable away (GANWIDGETS_DEBUG=1). Names given here are
@@ -17,6 +17,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
 
 from ganwidgets import __version__
 from ganwidgets.interrupts import between_batches
@@ -47,7 +49,12 @@ def _command(error: Any) -> str:
 
 
 def _complain(sentence: object) -> None:
-    _stderr.print(f"[bold red]ganwidgets:[/] {escape(' '.join(str(sentence).split()))}", soft_wrap=True)
+    _stderr.print(f"[bold red]ganwidgets:[/] {escape(_printable(' '.join(str(sentence).split())))}", soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """Text that may come from a file, without what moves a cursor or colours a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 app = typer.Typer(
@@ -63,6 +70,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _stderr = Console(stderr=True, highlight=False)
+
+MOST_TENSORS = 60
+"""Tensors that `inspect` lists."""
 
 Seed = Annotated[int, typer.Option(help="Which latents: image i is the same for every N.", min=0)]
 
@@ -208,6 +218,46 @@ def layers(
         for name in network.map_layers:
             units, height, width = network.layers[name].shape
             print(f"{name:<24}{units:>6}{height:>8} x {width}{'   default' if name == chosen else ''}")
+
+
+@app.command(epilog="Example:  ganwidgets inspect network.pkl")
+def inspect(
+    file: Annotated[
+        str, typer.Argument(help="A weights file of any kind, or a name as for dissect.", show_default=False)
+    ],
+) -> None:
+    """Say what is in a weights file: kind, family, sizes, and what was ignored and why.
+
+    Files are read as inert data: no code from a file ever runs. Exit code 0 when ganwidgets can load it, 1 when not.
+    """
+    with _one_sentence():
+        from ganwidgets.models.inspection import inspect as look
+
+        found = look(file)
+    _show(found)
+    raise typer.Exit(bool(found.problem))
+
+
+def _show(found: Any) -> None:
+    """An `Inspection` as tables; what comes from the file is text and never markup."""
+    console = Console(highlight=False)
+    colours = {"ignored": "yellow", "note": "cyan", "problem": "bold red"}
+    facts = Table(title=Text(_printable(found.name)), title_justify="left", show_header=False, box=None)
+    for what, value in found.rows():
+        facts.add_row(Text(what, style=colours.get(what, "bold")), Text(_printable(value), overflow="fold"))
+    console.print(facts)
+    if found.layers:
+        parts = Table("layer with maps", Column("units", justify="right"), Column("maps", justify="right"), box=None)
+        for name, units, height, width in found.layers:
+            parts.add_row(Text(_printable(name)), f"{units}", f"{height} x {width}")
+        console.print(parts)
+    elif found.tensors:
+        parts = Table("tensor", "shape", "type", box=None)
+        for name, shape, kind in found.tensors[:MOST_TENSORS]:
+            parts.add_row(Text(_printable(name), overflow="fold"), " x ".join(map(str, shape)), kind)
+        console.print(parts)
+        if (more := len(found.tensors) - MOST_TENSORS) > 0:
+            print(f"and {more} more")
 
 
 def summary(dissection: Any) -> str:

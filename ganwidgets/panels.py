@@ -8,7 +8,7 @@ it by that name, the file.
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +21,10 @@ from ganwidgets.jobs import Controller, lock
 from ganwidgets.models import checkpoints
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.results.files import load
+from ganwidgets.session import LayerSession
+from ganwidgets.ui import still
 from ganwidgets.ui.export import page, write
-from ganwidgets.ui.still import show
-from ganwidgets.wiring import Wire
+from ganwidgets.wiring import Wire, join, show
 
 ui.Component.lock = lock  # one lock for controllers and components, or they would wait for each other
 
@@ -77,7 +78,7 @@ class ComposedPanel(HasTraits):
         return bundle
 
     def _ipython_display_(self) -> None:
-        show(self._repr_mimebundle_())
+        still.show(self._repr_mimebundle_())
 
 
 def callable_module(name: str, function: Callable[..., Any]) -> None:
@@ -93,6 +94,24 @@ def callable_module(name: str, function: Callable[..., Any]) -> None:
     module.__class__ = CalledModule
 
 
+def class_picker(network: Any) -> ui.Controls | None:
+    """A dropdown of the classes a network can be told to draw; None if it cannot."""
+    if not hasattr(network, "with_label"):
+        return None
+    names = [{"value": number, "label": name} for number, name in enumerate(network.classes)]
+    options = [{"value": None, "label": "every class"}, *names]
+    return ui.Controls(fields=[{"name": "class", "kind": "choice", "label": "Class", "options": options}])
+
+
+def class_wires(picker: ui.Controls | None, first: LayerSession, *others: LayerSession) -> Iterator[Wire]:
+    """What is picked is drawn by the first session, and by all others with it."""
+    if picker is None:
+        return
+    yield join(first, "drawn_class", picker, "values", key="class")
+    for session in others:
+        yield show(first, "drawn_class", session, "drawn_class")
+
+
 def network_name(network: Any) -> str:
     """What `ganwidgets.load` calls this very generator; "" if nothing.
 
@@ -105,6 +124,8 @@ def network_name(network: Any) -> str:
 
 def segmenter_name(segmenter: Any) -> str:
     """What `segment.load` calls this very segmenter; "" if nothing."""
+    if isinstance(source := getattr(segmenter, "source", None), str) and source:  # loaded from files, without options
+        return source
     name = getattr(segmenter, "name", "")
     if name not in segment.names():
         return ""

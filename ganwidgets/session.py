@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from traitlets import Bool, Bunch, TraitError, Tuple, Unicode, validate
+from traitlets import Bool, Bunch, Int, TraitError, Tuple, Unicode, observe, validate
 
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models import Network
@@ -22,10 +22,34 @@ class LayerSession(Controller):
 
     layer = Unicode(help="Dotted name of a layer, as in `network.layers`.")
     units = Tuple(help="Numbers of units of the layer, ascending.")
+    drawn_class = Int(None, allow_none=True, help="Number of the class that is drawn; None: all.")
 
     def __init__(self, network: Network, **traits: Any) -> None:
         self.network = network
-        super().__init__(**{"layer": next(iter(network.layers)), **traits})
+        self._labelled: dict[int | None, Network] = {_label_of(network): network}
+        super().__init__(**{"layer": next(iter(network.layers)), "drawn_class": _label_of(network), **traits})
+
+    def relabelled(self) -> None:
+        """Called when another class is to be drawn, with `network` being the one that draws it: show it."""
+
+    @observe("drawn_class")
+    def _drawn_class_changed(self, change: Bunch) -> None:
+        if change.new == _label_of(self.network):
+            return
+        if change.new not in self._labelled:
+            self._labelled[change.new] = self.network.with_label(change.new)
+        self.network = self._labelled[change.new]
+        self.relabelled()
+
+    @validate("drawn_class")
+    def _check_drawn_class(self, proposal: Bunch) -> int | None:
+        number, names = proposal["value"], self.network.classes if hasattr(self.network, "with_label") else ()
+        if number is not None and not 0 <= number < len(names):
+            which = (
+                f"lie in 0 to {len(names) - 1}, or be None for all" if names else "be None: this network has no classes"
+            )
+            raise TraitError(f"`drawn_class` must {which}, got {number}.")
+        return number
 
     @validate("layer")
     def _check_layer(self, proposal: Bunch) -> str:
@@ -118,6 +142,11 @@ def check_truncation(value: float | None) -> float | None:
     if value is not None and not value > 0:
         raise TraitError(f"`truncation` must be positive, or None for none, got {value}.")
     return value
+
+
+def _label_of(network: Network) -> int | None:
+    """The class a network is told to draw, if it is one that can be told."""
+    return network.label if hasattr(network, "with_label") else None
 
 
 def _unit(unit: Any) -> int:

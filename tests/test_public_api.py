@@ -6,8 +6,8 @@ import sys
 import pytest
 
 NAMES = {
-    "": "TorchClassifier TorchGenerator ablate compose dissect load load_classifier models nn paint results rewrite "
-    "scenes segment set_units testing ui zero_units",
+    "": "TorchClassifier TorchGenerator ablate compose dissect inspect load load_classifier models nn paint results "
+    "rewrite scenes segment set_units testing ui zero_units zoo",
     ".ablate": "AblateController Ablation AlphaResult ArtifactsController ArtifactUnits BrushPlaces CausalEffect "
     "ClassAblation ClassCurve ClassCurvesController ClassesController ConceptContrast ContextController "
     "EffectResult InsertionContext InsertionValue JointDrop JointDropController LabelledImages RemovalAlpha "
@@ -18,7 +18,8 @@ NAMES = {
     "optimise_alpha optimise_insertion optimise_removal panel random_rotation rank_by_alpha rank_by_effect "
     "rank_by_iou removal_curve removal_effect rotation_comparison rotation_power top_pictures unit_attributes "
     "unit_effects unit_orders",
-    ".dissect": "DissectionRun Options RunState compare load panel run stopped",
+    ".dissect": "BasisRotation DepthProfile DissectionRun Explanation Options RunState basis_rotation compare "
+    "depth_layers depth_profile detectors explain load over_depth panel run stopped",
     ".paint": "Brush Clip PaintController PaintEdit PaintReport Stroke StrokeStack apply_to_many brushes copy_region "
     "edits from_json load panel paste report save to_json",
     ".rewrite": "Advice AdviceController Descent EditRequest EditStack EditableLayer Example FineTuned KeyStatistics "

@@ -101,6 +101,9 @@ class AblateController(LayerSession):
             background=background,
         )
 
+    def relabelled(self) -> None:
+        self.update()
+
     def close(self) -> None:
         super().close()
         self._scenes.clear()
@@ -198,10 +201,11 @@ class UnitEffectsController(LayerSession):
     ) -> Iterator[tuple[str, np.ndarray] | None]:
         if self.segmenter is None:
             raise ValueError("`segmenter` must be given to measure effects, got None.")
-        effects = np.full((self.network.layers[layer].units, len(self.segmenter.concepts)), np.nan, np.float32)
-        z = self.network.sample_z(self.n, seed=self.seed)
+        network = self.network
+        effects = np.full((network.layers[layer].units, len(self.segmenter.concepts)), np.nan, np.float32)
+        z = network.sample_z(self.n, seed=self.seed)
         told = time.monotonic()
-        for done, row in enumerate(each_unit_effect(self.network, layer, self.segmenter, z, units), 1):
+        for done, row in enumerate(each_unit_effect(network, layer, self.segmenter, z, units), 1):
             effects[units[done - 1]] = row
             progress(done / len(units))
             if done == len(units) or time.monotonic() - told > PUBLISH_INTERVAL:
@@ -215,6 +219,11 @@ class UnitEffectsController(LayerSession):
         self._kept[layer] = effects
         if layer == self.layer:
             self._write(effects=effects)
+
+    def relabelled(self) -> None:
+        self.cancel()
+        self._kept = {}
+        self._write(effects=None)
 
     @observe("layer")
     def _show_kept(self, change: Bunch) -> None:

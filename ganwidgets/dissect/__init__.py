@@ -1,56 +1,78 @@
-"""Which units mean what: agreement of every unit of a layer with every concept a segmenter can name.
+"""Which units mean what: agreement of every unit of a layer with every concept a segmenter, or a data set, names.
 
 `run` dissects and returns a `Dissection`; `panel` shows one, live, in a notebook; `load` reads a saved one; `compare`
-puts two side by side; `DissectionRun` is the same as `run` step by step.
+puts two side by side; `DissectionRun` is the same as `run` step by step. `detectors` and `over_depth` count what was
+found, `depth_profile` compares layers with those of random weights, `basis_rotation` asks whether units are special,
+and `explain` tells one prediction of a classifier by its units.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from ganwidgets.dissect.cache import cache_path, cached
 from ganwidgets.dissect.compare import compare
 from ganwidgets.dissect.engine import DissectionRun
 from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import RunState, subject
+from ganwidgets.dissect.sources import subjects, usual_options
 from ganwidgets.interrupts import between_batches
-from ganwidgets.models.generator import Generator
 from ganwidgets.models.layers import default_layer, did_you_mean
+from ganwidgets.models.protocol import Network
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.results.files import load
+from ganwidgets.segment.labelled import LabelledImages, is_labelled
 from ganwidgets.segment.protocol import Segmenter
 
-__all__ = ["DissectionRun", "Options", "RunState", "compare", "load", "panel", "run", "stopped"]
+# Loaded when asked for: a script that only dissects needs neither the panel nor these.
+_LATER = {
+    "counting": ("detectors", "over_depth"),
+    "depth": ("DepthProfile", "depth_layers", "depth_profile"),
+    "explanation": ("Explanation", "explain"),
+    "panel": ("panel",),
+    "rotation": ("BasisRotation", "basis_rotation"),
+}
+_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
+
+__all__ = ["DissectionRun", "Options", "RunState", "compare", "load", "run", "stopped", *_FILE_OF]
 
 
 def run(
-    network: Generator,
+    network: Network | nn.Module,
+    data: Any = None,
     *,
-    segmenter: Segmenter,
+    segmenter: Segmenter | str | None = None,
     layer: str | None = None,
     layers: Sequence[str] | None = None,
     cache: bool | str | Path = False,
     progress: Callable[[float], Any] | None = None,
     **options: Any,
 ) -> Dissection:
-    """Dissect layers of a generator.
+    """Dissect layers of a network.
 
-    An interrupt waits for the end of a batch and is then raised; `stopped()` gives the result so far, and the same call
-    goes on from there.
+    A generator draws its own images and needs a `segmenter`; a classifier, or any network that is fed images, needs
+    `data`: labelled images, or photos and a `segmenter`. An interrupt waits for the end of a batch and is then raised;
+    `stopped()` gives the result so far, and the same call goes on from there.
 
     Args:
-        network: the generator.
-        segmenter: names the pixels of its images.
-        layer: one layer; left out with `layers`, the middle one of those with maps.
+        network: a generator, a classifier, or a torch module that takes the data's images.
+        data: labelled images; or with a segmenter a folder of photos, or images (image channel height width). For a
+            generator the segmenter may stand here.
+        segmenter: names the pixels of a generator's images, or of photos; an object, or a name of `segment.load`.
+        layer: one layer; left out with `layers`, a middle one: see `models.layers.default_layer`.
         layers: several, in the same pass.
         cache: True keeps the result in the user's cache folder under its content, a path in that folder.
         progress: called with the share done, after every batch; what it raises stops the run.
-        **options: of `Options`: n, seed, rule, top_fraction, truncation, batch, ...
+        **options: of `Options`: n, seed, rule, top_fraction, truncation, batch, ... With data, the rule is "netdissect"
+            and n all images unless said otherwise.
 
     Raises:
         ValueError: no such layer, or one without maps; an option, an image or a segmentation that cannot be used.
-        TypeError: an option of the wrong kind or name.
+        TypeError: an option of the wrong kind or name, or a network without what it needs.
 
     Source: Bau et al., "Network Dissection" (2017), "GAN Dissection" (2019).
     """
@@ -61,10 +83,13 @@ def run(
         raise TypeError(
             f"`{unknown[0]}` is no option of a dissection, which has {known}.{did_you_mean(unknown[0], known)}"
         )
+    network, source = subjects(network, data, segmenter)
+    if is_labelled(source):
+        options = usual_options(source, options)
     chosen = layers if layers is not None else (layer if layer is not None else default_layer(network),)
     settings = Options(layers=chosen, **options)
-    work = DissectionRun(network, segmenter, settings)
-    path = cache_path(cache, network, segmenter, settings) if cache else None
+    work = DissectionRun(network, source, settings)
+    path = cache_path(cache, network, source, settings) if cache else None
     if (kept := cached(path)) is not None:
         return kept
     _finish(_continued(work), progress)
@@ -102,7 +127,7 @@ def _continued(work: DissectionRun) -> DissectionRun:
     return work
 
 
-def _parts(work: DissectionRun) -> tuple[Generator, Segmenter, Options]:
+def _parts(work: DissectionRun) -> tuple[Network, Segmenter | LabelledImages, Options]:
     return work.network, work.segmenter, work.options
 
 
@@ -119,9 +144,8 @@ def _finish(work: DissectionRun, progress: Callable[[float], Any] | None) -> Non
 
 
 def __getattr__(name: str) -> Any:
-    if name == "panel":
-        from ganwidgets.dissect.panel import panel
-
-        globals()[name] = panel  # importing has put the file of this name there
-        return panel
+    if name in _FILE_OF:
+        # Kept, because importing a file puts it in the place of a function of the same name.
+        found = globals()[name] = getattr(import_module(f"ganwidgets.dissect.{_FILE_OF[name]}"), name)
+        return found
     raise AttributeError(f"module 'ganwidgets.dissect' has no attribute {name!r}")

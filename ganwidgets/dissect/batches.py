@@ -1,7 +1,11 @@
-"""A generator's images by the batch, with all that a dissection counts: one forward pass and one segmentation each."""
+"""A generator's images by the batch, with all that a dissection counts: one forward pass and one segmentation each.
+
+`labelled_batches.py` has the same for networks that are fed images whose pixels are named already.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +17,10 @@ from ganwidgets.dissect.gallery import thumbnail_stride
 from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import joined, part_of
 from ganwidgets.models.generator import Generator
+from ganwidgets.models.protocol import Network
 from ganwidgets.nn.images import to_uint8
 from ganwidgets.nn.stats import State
+from ganwidgets.segment.preparation import enlarging
 from ganwidgets.segment.protocol import Segmenter, check_segmenter_attributes, validate_segmentation
 
 
@@ -76,18 +82,22 @@ class Batches:
     def __init__(self, network: Generator, segmenter: Segmenter, options: Options) -> None:
         check_segmenter_attributes(segmenter)
         check_layers(network, options.layers)
+        network.sample_z(1, options.seed, options.truncation)  # refuses now what it would refuse later
         self.network, self.segmenter, self.options = network, segmenter, options
-        self.notes: list[str] = []
-        names = list(dict.fromkeys(segmenter.categories))
-        self.category_of = torch.tensor([names.index(c) for c in segmenter.categories], device=network.device)
-        sides = network.image_shape[1:]
-        stride = max(1, -(-max(sides) // options.grid))
-        self.grid = tuple(-(-side // stride) for side in sides)
-        # Pixels at the centres of the grid's cells, which is where maps are upsampled to.
-        self._places = [
-            ((torch.arange(new, device=network.device) + 0.5) * (side / new)).long()
-            for side, new in zip(sides, self.grid, strict=True)
-        ]
+        self.notes: list[str] = enlarging(segmenter, *network.image_shape[1:])
+        self.category_of = category_numbers(segmenter.categories, network.device)
+        self.grid, self._places = comparison_grid(network.image_shape[1:], options.grid, network.device)
+        self._all_latents = lru_cache(maxsize=1)(self.latents)
+
+    def at(self, first: int, search: bool = False) -> tuple[Batch, Pictures]:
+        """The batch that begins with image `first` of the sample, or of the other one, on which thresholds are sought.
+
+        Raises:
+            ValueError: an image or activation that is not finite, or a segmentation that is not usable.
+            TypeError: the segmenter's answer is not a tensor of whole numbers.
+        """
+        z = self._all_latents(self.options.seed + search)
+        return self.of(z[first : first + self.options.batch], first)
 
     def latents(self, seed: int) -> Tensor:
         """All latents of a sample.
@@ -113,9 +123,7 @@ class Batches:
         for name, maps in acts.items():
             check_finite(name, maps)
         seg = self._segment(images)
-        on_grid = seg if tuple(seg.shape[2:]) == self.grid else seg[:, :, self._places[0][:, None], self._places[1]]
-        on_grid = without_repeats(on_grid.flatten(2)).contiguous()
-        batch = Batch(first, acts, on_grid, concept_pixels(on_grid, len(self.segmenter.concepts)))
+        batch = batch_of(first, acts, seg, self.grid, self._places, len(self.segmenter.concepts))
         stride = thumbnail_stride(*images.shape[2:])
         segs = seg[..., ::stride, ::stride].to(torch.int16 if len(self.segmenter.concepts) > 255 else torch.uint8)
         return batch, Pictures(to_uint8(images[..., ::stride, ::stride]), segs.cpu().numpy())
@@ -141,11 +149,51 @@ class Batches:
         return torch.cat([self._segment(half) for half in self._halves(images, "segmentation")])
 
     def _halves(self, whole: Tensor, what: str) -> tuple[Tensor, Tensor]:
-        half = (len(whole) + 1) // 2
-        note = f"memory ran out at {len(whole)} images in one {what}; they were done {half} at a time"
-        if note not in self.notes:
-            self.notes.append(note)
-        return whole[:half], whole[half:]
+        return halves(whole, what, self.notes)
+
+
+def halves(whole: Tensor, what: str, notes: list[str]) -> tuple[Tensor, Tensor]:
+    """What was too much for the memory, in two parts; a note says so once."""
+    half = (len(whole) + 1) // 2
+    note = f"memory ran out at {len(whole)} images in one {what}; they were done {half} at a time"
+    if note not in notes:
+        notes.append(note)
+    return whole[:half], whole[half:]
+
+
+def category_numbers(categories: Sequence[str], device: torch.device) -> Integer[Tensor, " concept"]:
+    """Number of each concept's category, in the order in which they occur."""
+    names = list(dict.fromkeys(categories))
+    return torch.tensor([names.index(category) for category in categories], device=device)
+
+
+def comparison_grid(
+    sides: Sequence[int], most: int, device: torch.device
+) -> tuple[tuple[int, int], tuple[Integer[Tensor, " row"], Integer[Tensor, " column"]]]:
+    """The size at which units and concepts are compared, of at most so many pixels a side, and the pixels taken.
+
+    These lie at the centres of the grid's cells, which is where maps are upsampled to.
+    """
+    stride = max(1, -(-max(sides) // most))
+    grid = tuple(-(-side // stride) for side in sides)
+    places = [
+        ((torch.arange(new, device=device) + 0.5) * (side / new)).long() for side, new in zip(sides, grid, strict=True)
+    ]
+    return grid, tuple(places)
+
+
+def batch_of(
+    first: int,
+    acts: dict[str, Tensor],
+    seg: Integer[Tensor, "batch slot height width"],
+    grid: tuple[int, int],
+    places: tuple[Integer[Tensor, " row"], Integer[Tensor, " column"]],
+    n_concepts: int,
+) -> Batch:
+    """A batch from activations and segmentations; see `comparison_grid`."""
+    on_grid = seg if tuple(seg.shape[2:]) == grid else seg[:, :, places[0][:, None], places[1]]
+    on_grid = without_repeats(on_grid.flatten(2)).contiguous()
+    return Batch(first, acts, on_grid, concept_pixels(on_grid, n_concepts))
 
 
 def memory_ran_out(error: Exception) -> bool:
@@ -164,7 +212,7 @@ def check_finite(layer: str, acts: Float[Tensor, "batch unit height width"]) -> 
             )
 
 
-def check_layers(network: Generator, layers: Sequence[str]) -> None:
+def check_layers(network: Network, layers: Sequence[str]) -> None:
     """Refuse layers that have no maps; unknown names raise in the network, with what was probably meant."""
     for name in layers:
         info = network.layer_info(name)

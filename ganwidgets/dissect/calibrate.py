@@ -26,6 +26,9 @@ TAIL = 3.0
 ENOUGH = 10
 """Active pixels of a unit in an image that are enough for a derangement; where there are more, some are left out."""
 
+FINE = 256
+"""Bins that are enough to read counts from. With fewer, a bin may hold a large part of what is above a threshold."""
+
 MOST_PIXELS = 2**24
 """Pixels, of units and images, that are looked at together, so that memory is bounded."""
 
@@ -72,25 +75,54 @@ def tail_levels(
     return list(torch.cat(levels).to(acts.device).unbind(1))
 
 
+def place_levels(
+    acts: Float[Tensor, "batch unit height width"], fractions: tuple[float, ...]
+) -> list[Float[Tensor, " unit"]]:
+    """Levels above which these shares of the maps' own places lie."""
+    values = acts.transpose(0, 1).flatten(1).cpu().numpy()
+    places = [min(values.shape[1] - 1, int(values.shape[1] * (1 - f))) for f in fractions]
+    return list(torch.from_numpy(np.partition(values, places, axis=1)[:, places]).to(acts.device).unbind(1))
+
+
 def calibrate(
     acts: Float[Tensor, "batch unit height width"], grid: tuple[int, int], options: Options, n_labels: int
 ) -> Calibration:
-    """Edges and provisional thresholds for the rule "top_fraction" from the activations of the first images.
+    """Edges and provisional thresholds for a rule with a `top_fraction`, from the activations of the first images.
 
     Where a unit's highest value fills more than its share of the pixels, all of them will be above its threshold
     (`JointHistogram.place_of`): the provisional one is then the lower edge of the bin that holds this value.
     """
     share = options.top_fraction
-    low, middle, high = tail_levels(acts, (min(0.9, TAIL * share), share, share / 20), grid, options.padding)
+    shares = (min(0.9, TAIL * share), share, share / 20)
+    low, middle, high = tail_levels(acts, shares, grid, options.padding)
+    if options.rule == "netdissect":  # its thresholds are those of the maps as they are, but pixels are counted, too
+        lowest, middle, highest = place_levels(acts, shares)
+        low, high = torch.minimum(low, lowest), torch.maximum(high, highest)
     smallest = torch.maximum(low.abs() * 1e-6, torch.full_like(low, 1e-12))
     span = torch.maximum((high - low) * (1 + 1e-5), smallest)  # so that `high` lies within a bin, not on its lower edge
     edges = Edges(low, span, JointHistogram.bins_that_fit(acts.shape[1], n_labels))
-    below = edges.value_at(edges.bin_of((high - low) / span).to(middle)).to(middle)
+    fine = place_edges(edges) if options.rule == "netdissect" else edges
+    below = fine.value_at(fine.bin_of((high - low) / span).to(middle)).to(middle)
     return Calibration(edges, torch.minimum(middle, torch.maximum(below, low)))
 
 
-def at_levels(level: Float[Tensor, " unit"], concept: Integer[Tensor, " unit"]) -> Calibration:
-    """No calibration: thresholds that are already known, as the rule "iqr" has them after its search."""
+def place_edges(edges: Edges) -> Edges:
+    """Edges for the values of the maps as they are: those of the pixels, or finer ones where these are few.
+
+    They carry no labels, so that memory allows thousands of bins.
+    """
+    if edges.n_bins >= FINE:
+        return edges
+    return replace(edges, n_bins=JointHistogram.bins_that_fit(len(edges.origin), 0, 8192))
+
+
+def at_levels(level: Float[Tensor, " unit"], concept: Integer[Tensor, " unit"] | None = None) -> Calibration:
+    """No calibration: thresholds that are already known, as the rule "iqr" has them after its search.
+
+    Args:
+        level: threshold of each unit.
+        concept: of each unit, where it was chosen beforehand.
+    """
     edges = Edges(level.float(), torch.ones_like(level, dtype=torch.float32), 1)
     return Calibration(edges, level.float(), concept)
 

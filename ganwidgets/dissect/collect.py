@@ -17,7 +17,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from ganwidgets.dissect.batches import Batch
-from ganwidgets.dissect.calibrate import MOST_PIXELS, Calibration
+from ganwidgets.dissect.calibrate import MOST_PIXELS, Calibration, place_edges
 from ganwidgets.dissect.chance import Deranged, lattice
 from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import joined, part_of
@@ -50,8 +50,11 @@ class LayerCounts:
     ) -> None:
         self.calibration, self.grid, self.options = calibration, grid, options
         self.category_of, self.n_concepts = category_of, len(category_of)
-        self.n_categories = int(category_of.max()) + 1 if options.rule == "iqr" else 0
+        self.n_categories = int(category_of.max()) + 1 if options.per_category else 0
         self.histogram = JointHistogram(calibration.edges, self.n_concepts + self.n_categories)
+        # Values of the maps as they are, where the rule "netdissect" reads its thresholds unless they are known.
+        by_places = options.rule == "netdissect" and calibration.edges.n_bins > 1
+        self.places = JointHistogram(place_edges(calibration.edges), 0) if by_places else None
         units, device = len(calibration.provisional), calibration.provisional.device
         draws = draws_that_fit(units, self.n_concepts, options.resamples)
         shapes: dict[str, tuple[int, ...]] = {
@@ -59,6 +62,8 @@ class LayerCounts:
             "pixels": (1,),
             "category": (self.n_categories,),
         }
+        if self.places is not None:
+            shapes["places"] = (1,)
         if options.chance:
             shapes |= {
                 "chance_joint": (options.derangements, units, self.n_concepts + 1),
@@ -66,6 +71,7 @@ class LayerCounts:
                 "chance_category": (options.derangements, units, self.n_categories),
                 "drawn_joint": (draws, units, self.n_concepts + 1),
                 "drawn_area": (draws, units),
+                "drawn_category": (draws, units, self.n_categories),
                 "drawn_concept": (draws, self.n_concepts),
             }
         self.counts = Counts(device=device, **shapes)
@@ -89,19 +95,21 @@ class LayerCounts:
         present = self._present(batch.concepts)
         pixels = torch.tensor([n * places], device=acts.device)
         self.counts.add(concept=batch.concepts.sum(0), pixels=pixels, category=present.sum(0) * places)
+        if self.places is not None:
+            self._add_places(flat)
         deranged = self._deranged(batch) if self.options.chance and n > 1 else None
         at_once = max(1, MOST_PIXELS // (units * max(places, self.n_concepts)))
         for first in range(0, n, at_once):
             part = slice(first, first + at_once)
             found = self._tail(acts[part], batch.seg[part])
             if self.histogram.edges.n_bins > 1:
-                found = self._add_tail(found)
+                found = self._add_tail(found, present[part])
             if self.histogram.edges.n_bins == 1 or self.options.chance:
                 area, joint = self._per_image(found, len(acts[part]), units)
             if self.histogram.edges.n_bins == 1:
                 self._add_at_level(area, joint, present[part])
             if self.options.chance:
-                self._add_draws(area, joint, batch.concepts[part], weights[:, part])
+                self._add_draws(area, joint, batch.concepts[part], present[part], weights[:, part])
             if deranged is not None:
                 met, area = deranged.count(found.image + first, found.unit, found.place, units)
                 in_category = deranged.in_category(area, present)
@@ -125,12 +133,25 @@ class LayerCounts:
         labels = [slot.reshape(-1).index_select(0, row) for slot in seg.unbind(1)]
         return _Labelled(found.image, found.unit, found.place, found.value, labels)
 
-    def _add_tail(self, tail: "_Labelled") -> "_Labelled":
+    def _add_places(self, flat: Float[Tensor, "batch unit place"]) -> None:
+        edges, units = self.places.edges, flat.shape[1]
+        origin = edges.origin
+        hit = flat_nonzero(flat > origin[:, None])
+        unit = hit // flat.shape[2] % units
+        beyond = flat.reshape(-1).index_select(0, hit) - origin.index_select(0, unit)
+        bins = edges.bin_of(beyond.div_(edges.span.index_select(0, unit)))
+        self.places.add(unit, bins, [])
+        self.counts.add(places=torch.tensor([len(flat) * flat.shape[2]], device=flat.device))
+
+    def _add_tail(self, tail: "_Labelled", present: Integer[Tensor, "batch category"]) -> "_Labelled":
         """Enter the tail into the histogram; gives the pixels above the provisional threshold."""
         edges = self.histogram.edges
         beyond = tail.value - edges.origin.index_select(0, tail.unit)
         bins = edges.bin_of(beyond.div_(edges.span.index_select(0, tail.unit)))
-        self.histogram.add(tail.unit, bins, [label.long() for label in tail.labels])
+        first = self.n_concepts + 1  # of the labels that say "an image which holds this category"
+        held = (present * torch.arange(first, first + self.n_categories, device=present.device)).unbind(1)
+        in_category = [label.index_select(0, tail.image) for label in held]
+        self.histogram.add(tail.unit, bins, [label.long() for label in tail.labels] + in_category)
         if not self.options.chance:
             return tail
         return tail.only(flat_nonzero(tail.value > self.calibration.provisional.index_select(0, tail.unit)))
@@ -151,21 +172,30 @@ class LayerCounts:
         self.histogram.joint[:, 0, :n] += joint.sum(0)
         self.histogram.joint[:, 0, n:] += (area.double().T @ present.double()).long()
 
-    def _add_draws(self, area: Tensor, joint: Tensor, concepts: Tensor, weights: Tensor) -> None:
+    def _add_draws(self, area: Tensor, joint: Tensor, concepts: Tensor, present: Tensor, weights: Tensor) -> None:
         weights = weights[: len(self.counts["drawn_area"])]
         drawn_joint = weights @ joint.flatten(1).double()  # whole numbers below 2**53: the products are exact
+        in_category = (area[:, :, None] * present[:, None]).flatten(1).double()  # (image unit·category)
         self.counts.add(
             drawn_area=(weights @ area.double()).long(),
             drawn_joint=drawn_joint.long().view(len(weights), *joint.shape[1:]),
+            drawn_category=(weights @ in_category).long().view(len(weights), area.shape[1], self.n_categories),
             drawn_concept=(weights @ concepts.double()).long(),
         )
 
+    @property
+    def where_thresholds_are(self) -> tuple[JointHistogram, int]:
+        """The histogram of which a share lies above the threshold, and how much it was made of: pixels, or places."""
+        if self.places is not None:
+            return self.places, int(self.counts["places"])
+        return self.histogram, int(self.counts["pixels"])
+
     def unreached(self) -> int:
         """Units whose threshold should lie below their bins: the first images were more active than all together."""
-        if self.options.rule != "top_fraction":
+        if self.options.rule == "iqr":
             return 0
-        wanted = self.options.top_fraction * int(self.counts["pixels"])
-        thin = self.histogram.alone.sum(1) < 0.95 * wanted
+        histogram, all_of_them = self.where_thresholds_are
+        thin = histogram.alone.sum(1) < 0.95 * self.options.top_fraction * all_of_them
         return int((thin & (self.lowest < self.histogram.edges.origin)).sum())
 
     def merge(self, other: "LayerCounts") -> None:
@@ -178,6 +208,8 @@ class LayerCounts:
             raise ValueError("`other` must have the same calibration: calibrate once and hand it on")
         self.counts.merge(other.counts)
         self.histogram.merge(other.histogram)
+        if self.places is not None:
+            self.places.merge(other.places)
         self.lowest = torch.minimum(self.lowest, other.lowest.to(self.lowest))
         self.highest = torch.maximum(self.highest, other.highest.to(self.lowest))
 
@@ -187,7 +219,8 @@ class LayerCounts:
         parts = {"provisional": calibration.provisional, "lowest": self.lowest, "highest": self.highest}
         parts |= {"concept": calibration.concept, "spacing": torch.tensor(calibration.spacing)}
         state = {name: part.clone() for name, part in parts.items() if part is not None}
-        return state | joined({"histogram": self.histogram.state(), "counts": self.counts.state()})
+        parts = {"histogram": self.histogram.state(), "counts": self.counts.state()}
+        return state | joined(parts | ({} if self.places is None else {"places": self.places.state()}))
 
     @classmethod
     def from_state(
@@ -198,6 +231,8 @@ class LayerCounts:
         known = state["provisional"], state.get("concept"), int(state["spacing"])
         self = cls(Calibration(histogram.edges, *known), grid, category_of, options)
         self.histogram, self.counts = histogram, Counts.from_state(part_of(state, "counts"))
+        if self.places is not None:
+            self.places = JointHistogram.from_state(part_of(state, "places"))
         self.lowest, self.highest = state["lowest"].clone(), state["highest"].clone()
         return self
 

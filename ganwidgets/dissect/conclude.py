@@ -18,7 +18,7 @@ class Areas:
     """Pixels at the final threshold, per unit and (unit, concept).
 
     `unit` is everything above the threshold; `compared` is what of it the IoU is taken over: all, or under the rule
-    "iqr" what lies in images that hold the concept's category.
+    "iqr" and "netdissect" what lies in images that hold the concept's category.
     """
 
     threshold: Tensor
@@ -27,18 +27,27 @@ class Areas:
     intersection: Tensor
 
 
+def thresholds_of(counts: LayerCounts) -> Tensor:
+    """Threshold of each unit, above which `top_fraction` lies, or the one that was known beforehand."""
+    if counts.histogram.edges.n_bins == 1:
+        return counts.histogram.edges.value_at(torch.zeros_like(counts.lowest, dtype=torch.float64))
+    histogram, all_of_them = counts.where_thresholds_are
+    wanted = torch.full((len(counts.lowest),), counts.options.top_fraction * all_of_them, dtype=torch.float64)
+    return histogram.edges.value_at(histogram.place_of(wanted.to(counts.lowest.device)))
+
+
 def areas_of(counts: LayerCounts) -> Areas:
-    """Areas at the threshold above which `top_fraction` of the pixels lie, or at the one given by the search."""
-    n, pixels = counts.n_concepts, int(counts.counts["pixels"])
-    units = len(counts.lowest)
-    if counts.options.rule == "iqr":
-        place = torch.zeros(units, dtype=torch.float64, device=counts.lowest.device)
-    else:
-        wanted = torch.full((units,), counts.options.top_fraction * pixels, dtype=torch.float64)
-        place = counts.histogram.place_of(wanted.to(counts.lowest.device))
-    area, joint = counts.histogram.above(place)
+    """Areas at the threshold above which `top_fraction` lies, or at the one given by the search."""
+    n, histogram = counts.n_concepts, counts.histogram
+    place = torch.zeros_like(counts.lowest, dtype=torch.float64)
+    if histogram.edges.n_bins > 1:
+        source, all_of_them = counts.where_thresholds_are
+        place = source.place_of(torch.full_like(place, counts.options.top_fraction * all_of_them))
+        if source.edges.n_bins != histogram.edges.n_bins:  # other bins over the same range: the same share of all bins
+            place = place * (histogram.edges.n_bins / source.edges.n_bins)
+    area, joint = histogram.above(place)
     compared = joint[:, n + counts.category_of] if counts.n_categories else area[:, None].expand(-1, n)
-    return Areas(counts.histogram.edges.value_at(place), area, compared, joint[:, :n])
+    return Areas(histogram.edges.value_at(place), area, compared, joint[:, :n])
 
 
 def conclude(
@@ -151,6 +160,10 @@ def _interval(counts: LayerCounts, concept: Tensor, label_iou: Tensor) -> np.nda
     drawn = {k: counts.counts[f"drawn_{k}"].double() for k in ("joint", "area", "concept")}
     draws = len(drawn["area"])
     joint = drawn["joint"][..., 1:].gather(2, concept.expand(draws, -1)[..., None]).squeeze(2)
-    iou = intersection_over_union(joint, drawn["area"], drawn["concept"][:, concept])
+    area = drawn["area"]
+    if counts.n_categories:
+        own = counts.category_of[concept].expand(draws, -1)[..., None]
+        area = counts.counts["drawn_category"].double().gather(2, own).squeeze(2)
+    iou = intersection_over_union(joint, area, drawn["concept"][:, concept])
     spread = torch.quantile(iou[1:] - iou[:1], torch.tensor([0.025, 0.975], dtype=iou.dtype, device=iou.device), dim=0)
     return (label_iou[:, None] + spread.T).clamp(0, 1).float().cpu().numpy()

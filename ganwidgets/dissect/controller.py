@@ -15,17 +15,17 @@ from traitlets import Bunch, Dict, Enum, Float, Instance, Int, TraitError, Tuple
 
 from ganwidgets.dissect import default_layer
 from ganwidgets.dissect.engine import DissectionRun
-from ganwidgets.dissect.options import RULES, Options
+from ganwidgets.dissect.options import RULES, USUAL_FRACTION, Options
 from ganwidgets.jobs import Cancelled, finished, lock
-from ganwidgets.models import Generator
+from ganwidgets.models import Network
 from ganwidgets.results.dissection import Dissection
-from ganwidgets.segment import Segmenter
+from ganwidgets.segment import LabelledImages, Segmenter
 from ganwidgets.session import LayerSession, check_truncation, whole_in_range
 from ganwidgets.worker import PROGRESS_INTERVAL, Job
 
 RESULT_INTERVAL = 1.0  # [s] between two looks at a running dissection, or more where concluding is slow
 SHARE = 0.1  # of the time may go into such looks
-CHOSEN = ("n", "seed", "truncation", "rule", "top_fraction")  # traits that are settings of a run
+CHOSEN = ("rule", "n", "seed", "truncation", "top_fraction")  # settings of a run; the rule first, as others follow it
 
 
 class Stopped(NamedTuple):
@@ -53,7 +53,9 @@ class DissectController(LayerSession):
     seed = Int(1, help="Which latents.")
     truncation = Float(None, allow_none=True, help="Latents from the normal cut at ± this; None: the whole normal.")
     rule = Enum(list(RULES), "top_fraction", help="Which published rule labels the units.")
-    top_fraction = Float(0.01, help="Share of pixels above a unit's threshold, for the rule of that name.")
+    top_fraction = Float(
+        0.01, help="Share above a unit's threshold, of pixels or (rule netdissect) of its map's places."
+    )
     result = Instance(Dissection, allow_none=True, read_only=True, help="Of the layer; None: not dissected yet.")
     dissected = Tuple(read_only=True, help="Layers that have a result.")
     run_layer = Unicode(read_only=True, help="Layer of the newest run; it may not be the one looked at.")
@@ -61,9 +63,9 @@ class DissectController(LayerSession):
     n_done = Int(0, read_only=True, help="Images seen by the run that goes on, or by the last one.")
     n_total = Int(0, read_only=True, help="Images that run is to see; twice `n` under the rule 'iqr'.")
 
-    def __init__(self, network: Generator, segmenter: Segmenter | None = None, **traits: Any) -> None:
+    def __init__(self, network: Network, segmenter: Segmenter | LabelledImages | None = None, **traits: Any) -> None:
         self.segmenter = segmenter
-        self._results: dict[str, Dissection] = {}
+        self._results_of: dict[int | None, dict[str, Dissection]] = {}  # label → layer → result
         self._runs: dict[str, DissectionRun] = {}
         self._selected: dict[str, tuple[int, ...]] = {}
         self._adopted: dict[str, Any] = {}  # settings of an adopted result that are no traits
@@ -85,7 +87,7 @@ class DissectController(LayerSession):
         """Go on with the cancelled or failed run of the layer, or start one if there is none."""
         run = self._runs.get(self.layer)
         if run is not None:
-            self._write(n_done=run.searched + run.done, n_total=run.total)
+            self._write(n_done=run.seen, n_total=run.total)
         return self._start(self._new_run() if run is None else lambda: run, wait)
 
     async def arun(self) -> Dissection | None:
@@ -98,7 +100,7 @@ class DissectController(LayerSession):
         """Show a dissection that was made before, and take over its settings: running again repeats it.
 
         Raises:
-            ValueError: it has layers this network has not, or layers of another size.
+            ValueError: it has layers this network has not, layers of another size, or a class it cannot draw.
         """
         for name, found in dissection.layers.items():
             if name not in self.network.layers or self.network.layers[name].units != len(found.concept):
@@ -106,7 +108,8 @@ class DissectController(LayerSession):
                     f"`result` must be of this network, but its layer {name!r} with {len(found.concept)} units is not "
                     f"among {list(self.network.layers)}; it was made from {dissection.network!r}"
                 )
-        self._results |= dict.fromkeys(dissection.layers, dissection)
+        self.drawn_class = self._class_of(dissection)
+        self._results.update(dict.fromkeys(dissection.layers, dissection))
         settings = {name: value for name, value in dissection.options.items() if name in _SETTINGS}
         for name in CHOSEN:
             with suppress(TraitError):  # more images than a session would start on its own: shown all the same
@@ -116,9 +119,31 @@ class DissectController(LayerSession):
             self.layer = next(iter(dissection.layers))
         self._show_layer()
 
+    def _class_of(self, dissection: Dissection) -> int | None:
+        """The class a dissection is of; files of older versions do not say, there it stays."""
+        if dissection.label is None:
+            told = hasattr(self.network, "with_label")
+            every = told and dissection.fingerprint == self.network.with_label(None).fingerprint
+            return None if every else self.drawn_class
+        if dissection.label >= len(getattr(self.network, "classes", ())) or not hasattr(self.network, "with_label"):
+            raise ValueError(f"`result` must be of a class this network draws, but it is of {dissection.class_name!r}")
+        return dissection.label
+
+    def relabelled(self) -> None:
+        """Results are kept for each class; a run of another class is not gone on with."""
+        self.cancel()
+        self._runs = {}
+        self._write(stopped={})
+        self._show_layer()
+
     def close(self) -> None:
         super().close()
         self._runs.clear()
+
+    @property
+    def _results(self) -> dict[str, Dissection]:
+        """Of the class that is drawn, by layer."""
+        return self._results_of.setdefault(self.drawn_class, {})
 
     def _new_run(self) -> Callable[[], DissectionRun]:
         """How to make a run with the settings as they are now; made by the job, so that refusals become state."""
@@ -152,9 +177,9 @@ class DissectController(LayerSession):
     def _work(
         self, make: Callable[[], DissectionRun], layer: str, progress: Callable[[float], None]
     ) -> Iterator[dict[str, Any] | None]:
-        run = make()
+        run, runs, label = make(), self._runs, self.drawn_class
         self._mark(layer, None)
-        yield {"layer": layer, "seen": run.searched + run.done, "n_total": run.total}
+        yield {"layer": layer, "label": label, "seen": run.seen, "n_total": run.total}
         told = looked = time.monotonic()
         interval = 0.0  # the first result as soon as there is one
         try:
@@ -165,35 +190,38 @@ class DissectController(LayerSession):
                     result = run.result()
                     looked = told = time.monotonic()
                     interval = max(RESULT_INTERVAL, (looked - now) / SHARE)
-                    yield {"layer": layer, "result": result, "seen": seen}
+                    yield {"layer": layer, "label": label, "result": result, "seen": seen}
                 elif now - told >= PROGRESS_INTERVAL:
                     told = now
-                    yield {"layer": layer, "seen": seen}
+                    yield {"layer": layer, "label": label, "seen": seen}
                 else:
                     yield None
         except Exception as error:  # cancelled, or failed: what there is is kept
-            self._mark(layer, Stopped(run.searched + run.done, run.total, not isinstance(error, Cancelled)))
+            if runs is self._runs:  # of the class that is drawn
+                self._mark(layer, Stopped(run.seen, run.total, not isinstance(error, Cancelled)))
             with suppress(Exception):  # after a failure the counts may be torn; the first error is the one to tell
-                yield self._last_words(run, layer)
+                yield self._last_words(run, layer, label)
             raise
         except KeyboardInterrupt:  # in the middle of a batch: half of it may be counted
-            self._runs.pop(layer, None)
+            runs.pop(layer, None)
             raise
-        del self._runs[layer]  # done: its result says everything
-        return self._last_words(run, layer)
+        del runs[layer]  # done: its result says everything
+        return self._last_words(run, layer, label)
 
     def _mark(self, layer: str, stopped: Stopped | None) -> None:
         with lock:
             others = {name: one for name, one in self.stopped.items() if name != layer}
             self._write(stopped=others if stopped is None else {**others, layer: stopped})
 
-    def _last_words(self, run: DissectionRun, layer: str) -> dict[str, Any]:
-        words = {"layer": layer, "seen": run.searched + run.done}
+    def _last_words(self, run: DissectionRun, layer: str, label: int | None) -> dict[str, Any]:
+        words = {"layer": layer, "label": label, "seen": run.seen}
         return words | ({"result": run.result()} if run.ready else {})
 
     def _publish(self, news: dict[str, Any]) -> None:
         if "result" in news:
-            self._results[news["layer"]] = news["result"]
+            self._results_of.setdefault(news["label"], {})[news["layer"]] = news["result"]
+        if news["label"] != self.drawn_class:
+            return
         self._write(n_done=news["seen"], n_total=news.get("n_total", self.n_total))
         self._show_layer()
 
@@ -204,6 +232,12 @@ class DissectController(LayerSession):
     def _layer_changed(self, change: Bunch) -> None:
         self.units = self._selected.get(self.layer, ())
         self._show_layer()
+
+    @observe("rule")
+    def _rule_changed(self, change: Bunch) -> None:
+        """The usual share goes with the rule; one that somebody chose stays."""
+        if self.top_fraction == USUAL_FRACTION.get(change.old):
+            self.top_fraction = USUAL_FRACTION[change.new]
 
     @observe("units")
     def _units_changed(self, change: Bunch) -> None:

@@ -20,13 +20,15 @@ class ExactSample:
     """All of a layer's upsampled activations, with the segmentations.
 
     Attributes:
-        maps: (unit image place).
+        acts: the maps as they are (unit image place).
+        maps: upsampled (unit image pixel).
         seg: (image slot place).
         n_concepts: number of concepts.
     """
 
-    maps: Float[Tensor, "unit image place"]
-    seg: Integer[Tensor, "image slot place"]
+    acts: Float[Tensor, "unit image place"]
+    maps: Float[Tensor, "unit image pixel"]
+    seg: Integer[Tensor, "image slot pixel"]
     n_concepts: int
 
     @property
@@ -34,21 +36,28 @@ class ExactSample:
         """Pixels of one unit."""
         return self.maps[0].numel()
 
-    def quantiles(self, fractions: np.ndarray) -> Float[np.ndarray, "unit fraction"]:
-        """Levels above which these shares of a unit's pixels lie (Hazen's definition)."""
-        units = self.maps.flatten(1).double().numpy()
+    def quantiles(self, fractions: np.ndarray, *, of_places: bool = False) -> Float[np.ndarray, "unit fraction"]:
+        """Levels above which these shares of a unit's pixels, or of its map's places, lie (Hazen's definition)."""
+        units = (self.acts if of_places else self.maps).flatten(1).double().numpy()
         return np.stack([np.quantile(values, 1 - fractions, method="hazen") for values in units])
 
     def present(self) -> Tensor:
         """Whether each pixel holds each concept (concept image place)."""
         return torch.stack([(self.seg == number).any(1) for number in range(1, self.n_concepts + 1)])
 
-    def areas(self, options: Options) -> Areas:
-        """Counts at the exact threshold of the rule "top_fraction"."""
-        level = torch.from_numpy(self.quantiles(np.array([options.top_fraction]))[:, 0])
-        active = (self.maps.double() > level[:, None, None]).flatten(1).double()
-        joint = active @ self.present().flatten(1).double().T
-        return Areas(level, active.sum(1), active.sum(1)[:, None].expand_as(joint), joint)
+    def areas(self, options: Options, category_of: Integer[Tensor, " concept"]) -> Areas:
+        """Counts at the exact threshold of a rule with a `top_fraction`."""
+        share, of_places = np.array([options.top_fraction]), options.rule == "netdissect"
+        level = torch.from_numpy(self.quantiles(share, of_places=of_places)[:, 0])
+        active = (self.maps.double() > level[:, None, None]).double()  # (unit image pixel)
+        present = self.present()
+        joint = active.flatten(1) @ present.flatten(1).double().T
+        area = active.sum((1, 2))
+        compared = area[:, None].expand_as(joint)
+        if options.per_category:
+            held = torch.stack([present[category_of == category_of[c]].any(2).any(0) for c in range(self.n_concepts)])
+            compared = active.sum(2) @ held.double().T  # held: (concept image)
+        return Areas(level, area, compared, joint)
 
     def levels(self, category_of: Integer[Tensor, " concept"]) -> Iterator[Level]:
         """Levels at `FRACTIONS`, with probabilities read from conditional distributions, as the published code does."""
@@ -82,4 +91,6 @@ def exact_sample(batches: Sequence[Batch], layer: str, grid: tuple[int, int], op
     """The sample that these batches make up, for one layer."""
     acts = torch.cat([batch.acts[layer] for batch in batches])
     maps = upsample(acts, grid, options.padding).transpose(0, 1).flatten(2)
-    return ExactSample(maps, torch.cat([batch.seg for batch in batches]), batches[0].concepts.shape[1])
+    return ExactSample(
+        acts.transpose(0, 1).flatten(2), maps, torch.cat([batch.seg for batch in batches]), batches[0].concepts.shape[1]
+    )

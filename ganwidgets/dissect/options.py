@@ -7,8 +7,11 @@ from typing import Any
 
 from ganwidgets.models.latents import whole_number
 
-RULES = {"top_fraction": (0.04, 0.0), "iqr": (0.05, 0.01)}
-"""The two published labelling rules: least IoU and least IQR of a labelled unit."""
+RULES = {"top_fraction": (0.04, 0.0), "iqr": (0.05, 0.01), "netdissect": (0.04, 0.0)}
+"""The published labelling rules: least IoU and least IQR of a labelled unit."""
+
+USUAL_FRACTION = {"top_fraction": 0.01, "iqr": 0.01, "netdissect": 0.005}
+"""Share of pixels (rule "netdissect": of the map's own places) above a unit's threshold, where none is asked for."""
 
 MOST_SEED = 2**32 - 2
 
@@ -23,9 +26,13 @@ class Options:
     Attributes:
         layers: dotted names of the layers to dissect, kept as a tuple.
         n: images.
-        seed: of the latents; the rule "iqr" chooses its thresholds on another sample, of seed + 1.
-        rule: "top_fraction" (Bau et al. 2020) or "iqr" (Bau et al. 2019, GAN Dissection).
-        top_fraction: share of pixels above a unit's threshold, for the rule of that name.
+        seed: of the latents, or of the order in which labelled images are taken; the rule "iqr" chooses its thresholds
+            on another sample, of seed + 1, or on as many other labelled images.
+        rule: "top_fraction" (Bau et al. 2020), "iqr" (Bau et al. 2019, GAN Dissection) or "netdissect" (Bau et al.
+            2017, Network Dissection: thresholds from the maps as they are, and a unit is compared with a concept on the
+            images that hold any concept of its category).
+        top_fraction: share of pixels above a unit's threshold, under the rule "netdissect" of the map's own places;
+            None takes what was published, 0.005 under that rule and else 0.01. Not used by "iqr".
         truncation: of the latents, None for the whole prior.
         batch: images in one forward pass; segmentations are deranged within it.
         padding: what lies beyond a map when it is upsampled: "clamp", or "zeros" as in davidbau/dissect.
@@ -41,7 +48,7 @@ class Options:
     n: int = 1000
     seed: int = 1
     rule: str = "top_fraction"
-    top_fraction: float = 0.01
+    top_fraction: float | None = None
     truncation: float | None = None
     batch: int = 32
     padding: str = "clamp"
@@ -61,6 +68,8 @@ class Options:
         object.__setattr__(self, "layers", tuple(self.layers))
         if self.rule not in RULES:
             raise ValueError(f"`rule` must be one of {list(RULES)}, got {self.rule!r}")
+        if self.top_fraction is None:
+            object.__setattr__(self, "top_fraction", USUAL_FRACTION[self.rule])
         if not (isinstance(self.top_fraction, Real) and 0 < self.top_fraction < 0.5):
             raise ValueError(f"`top_fraction` must lie between 0 and 0.5, e.g. 0.01, got {self.top_fraction!r}")
         object.__setattr__(self, "top_fraction", float(self.top_fraction))  # numpy's numbers are no JSON
@@ -86,6 +95,11 @@ class Options:
     def least_iqr(self) -> float:
         """IQR above which a unit is labelled; 0 where the rule does not use it."""
         return RULES[self.rule][1]
+
+    @property
+    def per_category(self) -> bool:
+        """Whether a unit meets a concept only on images that hold any concept of its category."""
+        return self.rule in ("iqr", "netdissect")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for files and cache keys."""

@@ -6,6 +6,7 @@ controllers (`dissecting`, `ablating`, `measuring`), how results become rows and
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from traitlets import Bunch, Instance, Int, Tuple, Unicode, validate
@@ -17,12 +18,22 @@ from ganwidgets.dissect import panel_code as sources
 from ganwidgets.dissect import panel_effects as effects
 from ganwidgets.dissect import panel_views as views
 from ganwidgets.dissect.controller import DissectController
-from ganwidgets.dissect.options import RULES
+from ganwidgets.dissect.options import USUAL_FRACTION
 from ganwidgets.dissect.panel_grid import GridPainter
+from ganwidgets.dissect.panel_network import RULE_OPTIONS, NetworkPanel, network_panel
 from ganwidgets.dissect.panel_page import dissection_page as dissection_page
+from ganwidgets.dissect.sources import is_segmenter
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models.checkpoints import load
-from ganwidgets.panels import ComposedPanel, callable_module, network_name, segmenter_for, segmenter_name
+from ganwidgets.panels import (
+    ComposedPanel,
+    callable_module,
+    class_picker,
+    class_wires,
+    network_name,
+    segmenter_for,
+    segmenter_name,
+)
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.wiring import Wire, join, show, view_link
 
@@ -32,30 +43,35 @@ TRUNCATIONS = [{"value": None, "label": "none"}, *({"value": t, "label": f"{t:g}
 
 def panel(
     network: Any,
-    layer: str | None = None,
+    data: Any = None,
     segmenter: Any = None,
     *,
+    layer: str | None = None,
     result: Dissection | None = None,
-    n: int = 1000,
+    n: int | None = None,
     seed: int = 1,
-    rule: str = "top_fraction",
-    top_fraction: float = 0.01,
+    rule: str | None = None,
+    top_fraction: float | None = None,
     run: bool = True,
     key: str | None = None,
-) -> "Panel":
-    """Dissect a generator in a notebook cell and see what its units do.
+) -> "Panel | NetworkPanel":
+    """Dissect a network in a notebook cell: `panel(generator)`, or `panel(classifier, labelled_images)`.
+
+    A generator's panel also shows what its units do to the pictures; that of a network which is fed images compares its
+    layers, turns a layer's basis and tells predictions by their units.
 
     Args:
-        network: a generator, or what `ganwidgets.load` makes one of.
-        layer: to start with; None takes the result's, or the middle one.
+        network: a generator, or what `ganwidgets.load` makes one of; with data a classifier, or a torch module.
+        data: labelled images; or with a segmenter a folder of photos. A generator has none: there a name is its layer.
         segmenter: names the pixels: an object, or a name `segment.load` knows. None takes the bundled one for the
             bundled generators, and leaves others without: then there are pictures and ablations, but nothing is run.
+        layer: to start with; None takes the result's, or the middle one.
         result: a dissection that was made before, to look at instead of running a new one; its settings become those
             of the next run.
-        n: images of a run.
-        seed: of its latents.
-        rule: "top_fraction" or "iqr", how units are labelled.
-        top_fraction: share of pixels above a unit's threshold, for the rule of that name.
+        n: images of a run; None takes 1,000 of a generator, and all of labelled ones.
+        seed: of its latents, or of the order of labelled images.
+        rule: "top_fraction", "iqr" or "netdissect", how units are labelled; None takes "netdissect" with data.
+        top_fraction: share of pixels above a unit's threshold; None takes what was published for the rule.
         run: start at once, unless there is a result or no segmenter.
         key: panels of one key replace each other; by default those of one notebook cell do, when it is run again.
 
@@ -63,7 +79,16 @@ def panel(
         ValueError, TypeError: what cannot be a generator or a segmenter.
         traitlets.TraitError: no such layer, or a layer without maps.
     """
-    options = {"n": n, "seed": seed, "rule": rule, "top_fraction": top_fraction}
+    if isinstance(data, str) and (hasattr(network, "sample_z") or not Path(data).is_dir()):
+        data, layer = None, data
+    if hasattr(network, "sample_z") and segmenter is None and is_segmenter(data):
+        data, segmenter = None, data
+    if data is not None:
+        named = {"result": result, "n": n, "seed": seed, "rule": rule or "netdissect", "top_fraction": top_fraction}
+        return network_panel(network, data, layer, segmenter=segmenter, run=run, key=key, **named)
+    rule = rule or "top_fraction"
+    share = USUAL_FRACTION.get(rule, 0.01) if top_fraction is None else top_fraction
+    options = {"n": 1000 if n is None else n, "seed": seed, "rule": rule, "top_fraction": share}
     made = Panel(network, segmenter, layer=layer, result=result, **options)
     cells.replace(made, key)
     if run and result is None and made.segmenter is not None:
@@ -112,7 +137,7 @@ class Panel(ComposedPanel):
         self.settings = ui.Controls(
             fields=[
                 {"name": "n", "kind": "int", "label": "Images", "min": 1, "max": 10**7, "step": 100},
-                {"name": "rule", "kind": "choice", "label": "Label by", "options": _RULE_OPTIONS},
+                {"name": "rule", "kind": "choice", "label": "Label by", "options": RULE_OPTIONS},
             ]
         )
         self.histogram = ui.Histogram(
@@ -130,6 +155,7 @@ class Panel(ComposedPanel):
                 {"name": "truncation", "kind": "choice", "label": "Truncation", "options": TRUNCATIONS},
             ]
         )
+        self.classes = class_picker(self.network)
         self.images = ui.ImageGrid(show="after", message="Drawing the pictures…")
         self.losses = ui.Histogram(
             title="Pixels gained or lost",
@@ -146,7 +172,7 @@ class Panel(ComposedPanel):
                 ui.row(
                     ui.column(self.histogram),
                     ui.column(self.grid, self.measure, self.snippet),
-                    ui.column(self.edit, self.images, self.losses),
+                    ui.column(*([self.classes] if self.classes else []), self.edit, self.images, self.losses),
                     weights=(5, 9, 7),
                 ),
             ),
@@ -190,6 +216,7 @@ class Panel(ComposedPanel):
     def _wire_ablation(self) -> Iterator[Wire]:
         d, a, u = self.dissecting, self.ablating, self.measuring
         yield Wire((d, self._look, ["layer", "units"]))
+        yield from class_wires(self.classes, d, a, u)
         yield join(a, "strength", self.edit, "values", key="strength")
         yield join(a, "seed", self.edit, "values", key="seed")
         yield join(a, "truncation", self.edit, "values", key="truncation")
@@ -205,7 +232,7 @@ class Panel(ComposedPanel):
         yield show(d, ["result", "layer", "run_layer", "status"], self.run_bar, "note", self._note)
         yield show(u, "error", self.measure, "error")
         yield show(a, "shown", self.snippet, "code", self._code)
-        yield show(d, ["result", "layer"], self.snippet, "code", self._code)
+        yield show(d, ["result", "layer", "drawn_class"], self.snippet, "code", self._code)
         self.measure.on_request("press", self._press)
 
     # What travels along them
@@ -243,7 +270,14 @@ class Panel(ComposedPanel):
 
     def _code(self, *_: Any) -> str:
         d = self.dissecting
-        return sources.code(*self._names, self.ablating.shown, d.result, d.layer)
+        return sources.code(*self._names, self.ablating.shown, d.result, d.layer, self._drawn)
+
+    @property
+    def _drawn(self) -> str | None:
+        """Name of the class that is drawn; None: all, though the network was given with one; "": nothing to say."""
+        if (label := self.dissecting.drawn_class) is not None:
+            return self.network.classes[label]
+        return None if getattr(self.network, "label", None) is not None and self.classes else ""
 
     # For the person at the keyboard
 
@@ -261,9 +295,6 @@ class Panel(ComposedPanel):
 
     def __repr__(self) -> str:
         return f"Panel({self.network.name!r}, layer={self.layer!r}, units={list(self.units)})"
-
-
-_RULE_OPTIONS = [{"value": rule, "label": rule.replace("_", " ").replace("iqr", "IQR")} for rule in RULES]
 
 
 callable_module(__name__, panel)

@@ -3,7 +3,7 @@
 from dataclasses import MISSING, fields
 
 from ganwidgets.ablate.controller import N_RANDOM_SETS, Shown
-from ganwidgets.dissect.options import Options
+from ganwidgets.dissect.options import USUAL_FRACTION, Options
 from ganwidgets.results.dissection import Dissection
 
 ALWAYS = ("n", "seed", "rule")  # settings that are written down even where they are the usual ones
@@ -11,7 +11,12 @@ _USUAL = {field.name: field.default for field in fields(Options) if field.defaul
 
 
 def code(
-    network: str, segmenter: str | None, shown: Shown | None, result: Dissection | None = None, layer: str = ""
+    network: str,
+    segmenter: str | None,
+    shown: Shown | None,
+    result: Dissection | None = None,
+    layer: str = "",
+    drawn: str | None = "",
 ) -> str:
     """The program.
 
@@ -21,10 +26,13 @@ def code(
         shown: what the pictures are of, if there are any.
         result: the dissection that is shown, if there is one.
         layer: that it shows.
+        drawn: name of the class that is drawn; None for all; "" if nothing need be said of it.
     """
     if shown is None and result is None:
         return ""
     lines = ["import ganwidgets as gw", "", f"G = gw.load({network!r})" if network else "# G is your generator"]
+    if drawn != "":
+        lines.append(f"G = G.with_label({drawn!r})")
     counts = shown is not None and bool(shown.ablation.units) and segmenter is not None
     if result is not None or counts:
         lines.append(f"S = gw.segment.load({segmenter!r})" if segmenter else "# S is your segmenter")
@@ -37,8 +45,9 @@ def code(
 
 def _dissection(result: Dissection, layer: str) -> list[str]:
     chosen = {name: result.options[name] for name in _USUAL if name in result.options}
-    given = {name: value for name, value in chosen.items() if name in ALWAYS or value != _USUAL[name]}
-    if result.rule != "top_fraction":
+    usual = _USUAL | {"top_fraction": USUAL_FRACTION.get(result.rule)}
+    given = {name: value for name, value in chosen.items() if name in ALWAYS or value != usual[name]}
+    if result.rule == "iqr":
         given.pop("top_fraction", None)
     named = ", ".join(f"{name}={value!r}" for name, value in given.items())
     call = f"d = gw.dissect.run(G, segmenter=S, layer={layer!r}, {named})"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 from traitlets import Bunch
 
 from ganwidgets import ui
@@ -22,10 +23,12 @@ class GridPainter(Controller):
     Args:
         grid: the component.
         dissecting: whose result is shown.
-        measuring: gives the effect of each unit.
+        measuring: gives the effect of each unit, if there is one.
     """
 
-    def __init__(self, grid: ui.UnitGrid, dissecting: DissectController, measuring: UnitEffectsController) -> None:
+    def __init__(
+        self, grid: ui.UnitGrid, dissecting: DissectController, measuring: UnitEffectsController | None = None
+    ) -> None:
         super().__init__()
         self.grid, self.dissecting, self.measuring = grid, dissecting, measuring
         self._wanted: list[int] = []  # in the order in which they were asked for
@@ -33,9 +36,9 @@ class GridPainter(Controller):
 
     def wires(self) -> Iterator[Wire]:
         """Follow the sessions and answer the grid."""
-        yield Wire(
-            (self.dissecting, self._on_result, ["result", "layer"]), (self.measuring, self._on_effects, "effects")
-        )
+        yield Wire((self.dissecting, self._on_result, ["result", "layer"]))
+        if self.measuring is not None:
+            yield Wire((self.measuring, self._on_effects, "effects"))
         yield Wire((self.grid, self._on_wanted, "wanted"))
         self.grid.on_request("detail", self.open)
         self._on_result()
@@ -47,7 +50,7 @@ class GridPainter(Controller):
             return {}
         units = views.by_iou(self.grid.rows)[:most]
         self._paint(units, background=False)
-        return views.kept(result, layer, units, self.measuring.effects)
+        return views.kept(result, layer, units, self._effects)
 
     def open(self, unit: int) -> None:
         """Fill in the detail of a unit.
@@ -55,7 +58,7 @@ class GridPainter(Controller):
         Raises:
             ValueError: the layer is not dissected, or has no such unit.
         """
-        result, layer, effects = self.dissecting.result, self.dissecting.layer, self.measuring.effects
+        result, layer, effects = self.dissecting.result, self.dissecting.layer, self._effects
         if result is None or unit not in self.grid.rows["unit"]:
             raise ValueError(f"`unit` must be a unit of a dissected layer, got {unit} of {layer!r}.")
 
@@ -63,6 +66,10 @@ class GridPainter(Controller):
             self.grid.detail = detail
 
         self.submit(lambda progress: views.detail(result, layer, unit, effects), put, kind="detail", interactive=True)
+
+    @property
+    def _effects(self) -> np.ndarray | None:
+        return None if self.measuring is None else self.measuring.effects
 
     def _on_result(self, change: Bunch | None = None) -> None:
         result, layer = self.dissecting.result, self.dissecting.layer
@@ -72,7 +79,7 @@ class GridPainter(Controller):
                 self.grid.message = views.no_cards(layer, self.dissecting.segmenter is not None)
                 self._wanted, self._hung = [], set()
                 return
-            self.grid.rows = views.rows(result, layer, self.measuring.effects)
+            self.grid.rows = views.rows(result, layer, self._effects)
             self.grid.legend = views.legend(result, layer)
             again = [unit for unit in self._wanted if unit in self.grid.rows["unit"]] or views.by_iou(self.grid.rows)
             self._wanted, self._hung = again[-views.CHUNK :] if self._wanted else again[: views.CHUNK], set()

@@ -35,7 +35,7 @@ def dissection_page(dissection: Dissection, *, title: str | None = None) -> str:
         )
         sections.append(ui.column(ui.row(histogram, grid, weights=(2, 5)), label=layer))
         links += [(histogram, "selected", grid, "concepts"), (grid, "concepts", histogram, "selected")]
-    heading = title or f"Dissection of {dissection.network}: {dissection.n:,} images, rule {dissection.rule}"
+    heading = title or f"Dissection of {dissection.subject}: {dissection.n:,} images, rule {dissection.rule}"
     layout = ui.Layout.of(ui.column(*sections), links=links, title=heading)
     text = page(layout, title=heading)
     for component in (*layout.children, layout):

@@ -238,8 +238,10 @@ def subtitle(result: Dissection | None, layer: str) -> str:
     seen = f"{result.n:,}{'' if result.complete else f' of {asked:,}'} image{'' if asked == 1 else 's'}"
     truncation = result.options.get("truncation")
     squeezed = "" if truncation is None else f", truncation {truncation:g}"
-    rule = f"top fraction {result.options['top_fraction']:g}" if result.rule == "top_fraction" else "rule IQR"
-    return f"{layer} · {seen}, seed {result.seed}{squeezed}, {rule}"
+    share = f"top fraction {result.options['top_fraction']:g}"
+    rule = {"top_fraction": share, "netdissect": f"rule netdissect, {share}"}.get(result.rule, "rule IQR")
+    drawn = "" if result.label is None else f"class {result.class_name!r}, "
+    return f"{layer} · {drawn}{seen}, seed {result.seed}{squeezed}, {rule}"
 
 
 def no_cards(layer: str, can_run: bool) -> str:

@@ -4,7 +4,6 @@ Accumulators give their `state` as named tensors; `joined` and `part_of` put sev
 again. `RunState.save` writes one safetensors file with JSON in its metadata, whole or not at all.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ganwidgets.dissect.options import Options
-from ganwidgets.models.generator import Generator
+from ganwidgets.dissect.sources import sample_name
+from ganwidgets.models.protocol import Network
 from ganwidgets.nn.stats import State
 from ganwidgets.results.files import write_bytes
+from ganwidgets.segment.labelled import LabelledImages
 from ganwidgets.segment.protocol import Segmenter
 
 FORMAT, VERSION = "ganwidgets dissection run", 1
@@ -70,12 +71,11 @@ def part_of(state: State, name: str) -> State:
     return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
 
 
-def subject(network: Generator, segmenter: Segmenter, options: Options) -> dict[str, Any]:
+def subject(network: Network, segmenter: Segmenter | LabelledImages, options: Options) -> dict[str, Any]:
     """What a run is of, as plain values; runs of equal subjects see the same."""
-    latents = network.sample_z(min(options.n, 4), options.seed, options.truncation).cpu().numpy()
     return {
         "options": options.as_dict(),  # first, as latents depend on them
-        "network": [network.name, network.fingerprint, hashlib.sha256(latents.tobytes()).hexdigest()],
+        "network": [network.name, network.fingerprint, *sample_name(network, segmenter, options, 4)],
         "segmenter": [segmenter.name, getattr(segmenter, "fingerprint", str)()]
         + [list(part) for part in (segmenter.concepts, segmenter.categories, segmenter.slots)],
     }
@@ -95,8 +95,10 @@ def whole() -> Iterator[None]:
         raise ValueError(f"`state` must be whole, but it {reason}; run it again from the start") from error
 
 
-def check_same(state: RunState, network: Generator, segmenter: Segmenter, options: Options | None) -> Options:
-    """The settings of a state, once it is known to be of this generator, this segmenter and these settings.
+def check_same(
+    state: RunState, network: Network, segmenter: Segmenter | LabelledImages, options: Options | None
+) -> Options:
+    """The settings of a state, once it is known to be of this network, this segmenter and these settings.
 
     Raises:
         ValueError: it is not.

@@ -1,8 +1,9 @@
 """Classifiers as chains: what torchvision's networks do one part after the other, and what a chain ends with.
 
 `Network.above` can skip the work below a layer when the rest is a plain sequence of modules. torchvision writes one or
-two steps of its networks (flatten, a mean, a ReLU) into `forward()` instead; `as_chain` says them as modules, around
-the same parts. `head_of` recognises a rest that only averages over the map and applies one linear layer.
+two steps of its networks (flatten, a mean, a ReLU) into `forward()` instead, transformers the whole of it; `as_chain`
+says them as modules, around the same parts. `head_of` recognises a rest that only averages over the map and applies one
+linear layer.
 """
 
 import weakref
@@ -13,12 +14,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganwidgets.models.passes import isolated
+from ganwidgets.models.passes import first_tensor, isolated
 
 _STEPS = {"flatten": lambda: nn.Flatten(1), "mean": lambda: nn.AdaptiveAvgPool2d(1), "rectify": nn.ReLU}
 
-# What forward() of these classes of torchvision does, part by part; a name that is no part is one of _STEPS.
+# What forward() of these classes does, part by part; a name that is no part is one of _STEPS.
 _CHAINS = {
+    "MobileNetV1ForImageClassification": "mobilenet_v1.conv_stem mobilenet_v1.layer mobilenet_v1.pooler flatten "
+    "dropout classifier",
+    "MobileNetV2ForImageClassification": "mobilenet_v2.conv_stem mobilenet_v2.layer mobilenet_v2.conv_1x1 "
+    "mobilenet_v2.pooler flatten dropout classifier",
     "AlexNet": "features avgpool flatten classifier",
     "ConvNeXt": "features avgpool classifier",
     "DenseNet": "features rectify mean flatten classifier",
@@ -31,7 +36,8 @@ _CHAINS = {
     "VGG": "features avgpool flatten classifier",
 }
 
-_chains: "weakref.WeakKeyDictionary[nn.Module, nn.Sequential]" = weakref.WeakKeyDictionary()
+# The chain of a module, and of which parts it was made.
+_chains: "weakref.WeakKeyDictionary[nn.Module, tuple[nn.Sequential, tuple]]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +58,9 @@ class LinearHead:
 
 
 def as_chain(module: nn.Module, example: Tensor) -> nn.Module:
-    """A torchvision network as an `nn.Sequential` of its own parts, which keep their names; others as they are.
+    """A known network as an `nn.Sequential` of its own parts, which keep their names; others as they are.
+
+    Known are networks of torchvision, and of transformers where they are a chain.
 
     The same module gives the same chain, so that all who wrap it share its lock. A part that is exchanged afterwards
     is not in the chain: wrap the module again.
@@ -61,23 +69,37 @@ def as_chain(module: nn.Module, example: Tensor) -> nn.Module:
         module: any module.
         example: images; the chain is only taken if it gives the same scores for them, bit for bit.
     """
-    known = _CHAINS.get(type(module).__name__) if type(module).__module__.startswith("torchvision.models.") else None
+    origin = type(module).__module__
+    known = _CHAINS.get(type(module).__name__) if origin.startswith(("torchvision.models.", "transformers.")) else None
     if known is None or _is_touched(module):
         return module
-    steps = known.split()
-    chain = _chains.get(module)
-    if chain is not None and all(getattr(module, step, part) is part for step, part in chain.named_children()):
+    try:
+        parts = _parts(module, known.split())
+    except AttributeError:  # another version of the library
+        return module
+    chain, of = _chains.get(module, (None, ()))
+    if chain is not None and len(of) == len(parts) and all(a is b for a, b in zip(of, parts.values(), strict=True)):
         return chain
     chain = nn.Sequential()
-    for step in steps:
-        chain.add_module(step, getattr(module, step) if hasattr(module, step) else _STEPS[step]())
+    for name, part in parts.items():
+        if isinstance(part, nn.ModuleList):
+            part = nn.Sequential(*part)
+        chain.add_module(name, _STEPS[name]() if part is None else part)
     weight = next(module.parameters())
     example = example.to(weight)
     with isolated(module), torch.no_grad():
-        if not torch.equal(chain.eval()(example.clone()), module(example.clone())):
+        if not torch.equal(chain.eval()(example.clone()), first_tensor(module(example.clone()))):
             return module
-    _chains[module] = chain
+    _chains[module] = chain, tuple(parts.values())
     return chain
+
+
+def _parts(module: nn.Module, steps: Sequence[str]) -> dict[str, nn.Module | None]:
+    """The parts of a module by the last word of their names; None for a step that has no part of its own."""
+    return {
+        step.rpartition(".")[2]: None if step in _STEPS and not hasattr(module, step) else module.get_submodule(step)
+        for step in steps
+    }
 
 
 def head_of(rest: Sequence[nn.Module] | None, resolution: tuple[int, ...]) -> LinearHead | None:

@@ -1,25 +1,34 @@
 """From a name, a file or a module to a generator: `load`.
 
-Files are recognised by what they hold, never by what they are called, and read inertly (`files.py`). Families are
-tried in turn; a file of none of them needs the module it was saved from, which only its author has.
+Files are recognised by what they hold, never by what they are called, and read inertly (`files.py`). The generator in
+them is found (`found.py`), the families are tried in turn (`families.py`), and two pictures are looked at
+(`selfcheck.py`). A file of no known family needs the module it was saved from, which only its author has.
 """
 
 import os
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from ganwidgets.models.dcgan import DCGAN, is_dcgan
-from ganwidgets.models.files import read_weights
+from ganwidgets.models import selfcheck, zoo
+from ganwidgets.models.families import FAMILIES, Family
+from ganwidgets.models.files import Content, read_file
+from ganwidgets.models.found import Found, find_generator
 from ganwidgets.models.generator import Generator, TorchGenerator
+from ganwidgets.models.inert_names import shown
 from ganwidgets.models.layers import did_you_mean
-from ganwidgets.models.progan import ProGAN, is_progan
-from ganwidgets.models.state_dicts import generator_weights
-from ganwidgets.models.stylegan2 import StyleGAN2, is_stylegan2
-from ganwidgets.models.stylegan2_generator import StyleGAN2Generator
+from ganwidgets.models.priors import Sampler, with_prior
+from ganwidgets.models.recipes import Recipe, RecipeLike, from_recipe, read_recipe
+from ganwidgets.models.strangers import stranger
+from ganwidgets.models.stylegan2 import StyleGAN2
+from ganwidgets.models.stylegan2_generator import stylegan2_generator
+from ganwidgets.models.stylegan3 import StyleGAN3
+from ganwidgets.models.stylegan3_generator import stylegan3_generator
 
 SCENES = Path(__file__).parents[1] / "scenes" / "weights"
 """Where the bundled weights are."""
@@ -29,7 +38,7 @@ NAMES = ("scenes", "faces")
 
 
 def names() -> list[str]:
-    """All names that `load` knows, earlier checkpoints of "scenes" ("scenes@500k") included."""
+    """Names of bundled generators, earlier checkpoints of "scenes" ("scenes@500k") included; `zoo.list()` has more."""
     return [NAMES[0], *(f"{NAMES[0]}@{kept}" for kept in _earlier()), *NAMES[1:]]
 
 
@@ -37,15 +46,26 @@ def _earlier() -> list[str]:
     return sorted(file.stem.removeprefix("early-") for file in SCENES.glob("early-*.safetensors"))
 
 
-def load(source: Any, name: str | None = None) -> Generator:
+def load(
+    source: Any,
+    name: str | None = None,
+    *,
+    recipe: RecipeLike | None = None,
+    prior: str | Sampler | None = None,
+) -> Generator:
     """A generator, ready to be dissected and edited.
 
     Args:
         source: "scenes", the bundled world (or "scenes@<name>", earlier in its training; `names()` lists them);
-            "faces", 64-pixel faces (extra `faces`); the path of a weights file of a Progressive GAN, DCGAN or
-            StyleGAN2 (.safetensors, torch, .npz); a state dict of one; a torch module; or a generator, which is given
-            back.
+            "faces", 64-pixel faces (extra `faces`); a name of `zoo.list()`, published weights that are downloaded once;
+            the path of a weights file of a known family (.safetensors, torch,
+            a pickle of NVIDIA's, .npz, Keras' .h5); a state dict of one; a torch module; or a generator, which is given
+            back. `inspect` says what is in a file.
         name: what reports call it; by default the name or file name.
+        recipe: what the weights do not say about a file of no known family: lines such as "conv up.0 padding 1" or
+            "relu", mappings, or the path of a JSON file of them; see `recipe_words`.
+        prior: what latents are drawn from, if it is not what the family draws from: "normal", "uniform", "sphere",
+            "uniform(0, 1)", or a function sampler(n, seed).
 
     Raises:
         FileNotFoundError: no such file; says which names are near.
@@ -53,67 +73,134 @@ def load(source: Any, name: str | None = None) -> Generator:
         TypeError: something else.
         ImportError: "faces" without its package.
     """
-    if isinstance(source, Generator):
-        return source
-    if isinstance(source, StyleGAN2):
-        return StyleGAN2Generator(source, name)
-    if isinstance(source, nn.Module):
-        return TorchGenerator(source, name=name)
+    if recipe is None and isinstance(source, Generator | nn.Module):
+        generator = _of_module(source, name)
+        return generator if prior is None else with_prior(generator, prior)
+    content, path = read(source)
+    description = None if recipe is None else read_recipe(recipe, path)
+    try:
+        found = find_generator(content)
+        if description is not None:
+            generator = _from_recipe(description, found, name or content.name, prior)
+        else:
+            generator = build(found, name or content.name)
+            generator = generator if prior is None else with_prior(generator, prior)
+    except ValueError as error:
+        raise ValueError(str(error) if path is None else f"`source` {str(source)!r}: {error}") from error
+    if path is not None and _can_be_written(content, found):
+        generator.source = path.absolute()  # what `export_weights` takes as model
+    for complaint in selfcheck.complaints(generator):
+        warnings.warn(complaint, stacklevel=2)
+    return generator
+
+
+def read(source: Any) -> tuple[Content, Path | None]:
+    """What is in the file or state dict that `load` was given, under the name it would get; and the file.
+
+    Raises:
+        as `load`.
+    """
     if isinstance(source, Mapping):
-        return _from_weights(source, name or "state dict")
+        return Content("state dict", "state dict", source), None
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
             "`source` must be a name such as 'scenes', a path, a state dict, a module or a generator, got "
             f"{type(source).__name__}"
         )
     path = _path(source)
-    content = read_weights(path)
+    content = read_file(path)
+    return replace(content, name=str(source) if _is_known(source) else path.stem), path
+
+
+def build(found: Found, name: str) -> Generator:
+    """The generator that was found in a file.
+
+    Raises:
+        ValueError: it is of no family known here, or damaged.
+    """
+    family = family_of(found)
     try:
-        generator = _from_weights(content, name or (str(source) if _is_known(source) else path.stem))
-    except ValueError as error:
-        raise ValueError(f"`source` {str(source)!r}: {error}") from error
-    generator.source = path.absolute()  # what `export_weights` takes as model
-    return generator
-
-
-def _from_weights(content: Any, name: str) -> Generator:
-    state = generator_weights(content)
-    if is_stylegan2(state):
-        return StyleGAN2Generator(StyleGAN2.from_state_dict(state), name)
-    if is_progan(state):
-        return TorchGenerator(ProGAN.from_state_dict(state), name=name)
-    if is_dcgan(state):
-        return TorchGenerator(DCGAN.from_state_dict(state), name=name)
-    if _looks_like_discriminator(state):
+        return family.build(found, name)
+    except (ValueError, ImportError):
+        raise
+    except MemoryError as error:
+        raise ValueError(_too_large(family, found)) from error
+    except Exception as error:  # weights that do not fit together can fail anywhere
+        if "allocate memory" in str(error):  # torch has no error of its own for it
+            raise ValueError(_too_large(family, found)) from error
         raise ValueError(
-            "this must be a generator, but the weights go from image channels to one score: a discriminator"
-        )
-    first = ", ".join(f"{key} {tuple(part.shape)}" for key, part in list(state.items())[:3])
+            f"the weights must be those of a whole {family.name}, but do not fit together ({shown(error)})"
+        ) from error
+
+
+def _too_large(family: Family, found: Found) -> str:
+    n = sum(part.numel() for part in found.state.values())
+    return f"this {family.name} of {n:,} parameters needs more memory than there is"
+
+
+def family_of(found: Found) -> Family:
+    """The first family that recognises what was found.
+
+    Raises:
+        ValueError: none does; says what the weights are, if that can be told.
+    """
+    for family in FAMILIES:
+        if family.recognises(found):
+            return family
+    if what := stranger(found.state):
+        raise ValueError(what)
+    first = ", ".join(f"{shown(key)} {tuple(part.shape)}" for key, part in list(found.state.items())[:3])
     raise ValueError(
-        f"the weights must be those of a Progressive GAN, DCGAN or StyleGAN2 generator, got {len(state)} others "
-        f"({first}, …). Build their module in Python, load_state_dict() them, and pass the module: load(module), or "
-        "TorchGenerator(module, z_shape=(...))"
+        f"the weights must be those of a generator of a known family ({', '.join(f.name for f in FAMILIES)}), got "
+        f"{len(found.state)} others ({first}, …). Say how they are put together, load(file, recipe=[...]), or "
+        "build their module in Python, load_state_dict() them, and pass the module: load(module)"
     )
 
 
-def _looks_like_discriminator(state: Mapping[str, Tensor]) -> bool:
-    names = [key.lower().replace("_", "") for key in state]
-    if any("fromrgb" in key for key in names):
-        return True
-    weights = [part for part in state.values() if part.ndim in (2, 4)]
-    return (
-        bool(weights)
-        and any(w.ndim == 4 and w.shape[1] in (1, 3, 4) for w in weights)
-        and any(w.shape[0] == 1 for w in weights)
+def _from_recipe(description: Recipe, found: Found, name: str, prior: str | Sampler | None) -> Generator:
+    try:
+        return from_recipe(description, found.state, name, prior=prior)
+    except ValueError as error:
+        if "class_name" not in found.config:
+            raise
+        raise ValueError(f"{error}. A Keras file with its own layers needs no `recipe`: leave it out") from error
+
+
+def _can_be_written(content: Content, found: Found) -> bool:
+    """Whether `export_weights` can write a file like this one: one of plain tensors by name."""
+    return content.format not in ("hdf5", "keras") and "class_name" not in found.config
+
+
+def _of_module(source: Generator | nn.Module, name: str | None) -> Generator:
+    if isinstance(source, Generator):
+        return source
+    if isinstance(source, StyleGAN2):
+        return stylegan2_generator(source, name)
+    if isinstance(source, StyleGAN3):
+        return stylegan3_generator(source, name)
+    return _finite(TorchGenerator(source, name=name))
+
+
+def _finite(generator: Generator) -> Generator:
+    """The generator itself, or one in float32 if half precision gives no finite pictures."""
+    wide = selfcheck.in_float32(generator)
+    if wide is None:
+        return generator
+    warnings.warn(
+        f"the pictures of {generator.name} hold NaN or infinity in half precision; a copy in float32 is used instead",
+        stacklevel=3,
     )
+    return wide
 
 
 def _is_known(source: str | os.PathLike) -> bool:
-    return isinstance(source, str) and source.partition("@")[0] in NAMES
+    return isinstance(source, str) and (source.partition("@")[0] in NAMES or source in zoo.WEIGHTS)
 
 
 def _path(source: str | os.PathLike) -> Path:
     """The file a source names, or one sentence why there is none."""
+    if isinstance(source, str) and source in zoo.WEIGHTS and not Path(source).is_file():
+        return zoo.path(source)
     if _is_known(source):
         name, at, early = source.partition("@")
         return _scenes_path(early if at else None) if name == "scenes" else _faces_path()
@@ -129,7 +216,8 @@ def _path(source: str | os.PathLike) -> Path:
         raise FileNotFoundError(f"`source` must be a file, but there is no folder {str(folder)!r}")
     near = did_you_mean(path.name, [entry.name for entry in folder.iterdir()])
     if len(path.parts) == 1 and not path.suffix:
-        near = did_you_mean(path.name, NAMES) or near or f" Names known here: {', '.join(map(repr, NAMES))}."
+        known = did_you_mean(path.name, (*NAMES, *zoo.WEIGHTS))
+        near = known or near or f" Names known here: {', '.join(map(repr, NAMES))}; zoo.list() has more."
     raise FileNotFoundError(f"`source` must be a file or a known name, but there is no {str(source)!r}.{near}")
 
 

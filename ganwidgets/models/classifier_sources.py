@@ -1,9 +1,10 @@
 """From a name, a file or a module to a classifier: `load_classifier`.
 
-Nothing is downloaded: a torchvision name comes with the path of its weights. torchvision itself is optional, and asked
-for only when one of its names is used.
+Nothing of torchvision's is downloaded: a name of it comes with the path of its weights. torchvision and transformers
+are optional, and asked for only when one of their networks is meant.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -16,6 +17,10 @@ from ganwidgets.models.cifar_resnet import CIFAR10, CifarResNet, is_cifar_resnet
 from ganwidgets.models.classifiers import Classifier, TorchClassifier
 from ganwidgets.models.files import read_weights
 from ganwidgets.models.layers import did_you_mean
+from ganwidgets.models.saved_modules import is_module, module_weights
+
+HUB = "hf:"
+"""What stands before a directory or name of Hugging Face."""
 
 
 def load_classifier(
@@ -32,17 +37,18 @@ def load_classifier(
 
     Args:
         source: a torchvision name such as "squeezenet1_0" (with `weights`); the path of a CIFAR ResNet's weights file;
-            a torch module (with `image_shape`); or a classifier, which is given back.
+            "hf:" and a directory, or the name, of an image classifier of Hugging Face; a torch module (with
+            `image_shape`); or a classifier, which is given back.
         weights: path or state dict for a torchvision name.
-        image_shape: (channels, height, width), or one number for square RGB images; torchvision names and files know
-            their own.
-        classes: names in the order of the scores; torchvision's own 1,000 and CIFAR-10's are known.
+        image_shape: (channels, height, width), or one number for square RGB images; torchvision names, directories and
+            files know their own.
+        classes: names in the order of the scores; torchvision's own 1,000, CIFAR-10's and a directory's are known.
         name: what reports call it.
         outputs: "logits" or "probabilities".
-        normalise: what the module wants, see `TorchClassifier`; torchvision names and files know their own.
+        normalise: what the module wants, see `TorchClassifier`; torchvision names, directories and files know it.
 
     Raises:
-        ImportError: a torchvision name without torchvision.
+        ImportError: a torchvision name without torchvision, a directory without transformers.
         FileNotFoundError: no such file.
         ValueError: a name that torchvision does not have, no weights, or weights of another network.
         TypeError: something else.
@@ -61,6 +67,10 @@ def load_classifier(
         raise TypeError(
             "`source` must be a torchvision name, a path, a module or a classifier, got " + type(source).__name__
         )
+    if isinstance(source, str) and source.startswith(HUB):
+        return _from_hub(source.removeprefix(HUB), given)
+    if (Path(source) / "config.json").is_file():
+        return _from_hub(source, given)
     if Path(source).is_file():
         return _from_file(Path(source), given)
     if isinstance(source, os.PathLike) or os.sep in source or Path(source).suffix:
@@ -80,6 +90,42 @@ def _from_file(path: Path, given: dict[str, Any]) -> TorchClassifier:
     names = CIFAR10 if module.linear.out_features == len(CIFAR10) else None
     known = {"image_shape": 32, "normalise": "imagenet", "name": path.stem, "classes": names}
     return TorchClassifier(module, **known | given)
+
+
+def _from_hub(source: str | os.PathLike, given: dict[str, Any]) -> TorchClassifier:
+    from ganwidgets.segment import hub, processors  # shared with segmenters of the same origin
+
+    directory = hub.model_directory(source)
+    config = hub.read_config(directory, "an image classifier")
+    architecture = next(iter(config.get("architectures") or ()), "")
+    if not architecture.endswith("ForImageClassification"):
+        raise ValueError(
+            f"`source` must be an image classifier, but {directory.name} holds {architecture or 'no task'}"
+        )
+    module = hub.load_module(directory, architecture)
+    steps = processors.preparation_of(directory)
+    if steps.bgr:
+        raise ValueError(
+            f"{directory.name} wants blue before red: build the module yourself, with a step that swaps them"
+        )
+    known = {
+        "image_shape": _hub_shape(directory, config),
+        "normalise": (steps.mean, steps.std),
+        "name": directory.name,
+    }
+    return TorchClassifier(module, **known | given)
+
+
+def _hub_shape(directory: Path, config: Mapping[str, Any]) -> tuple[int, int, int]:
+    """The size that a directory's processor brings images to: what it crops, else what it resizes to."""
+    path = directory / "preprocessor_config.json"
+    steps = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    for size in (steps.get("crop_size"), steps.get("size"), config.get("image_size"), 224):
+        if isinstance(size, int):
+            return 3, size, size
+        if isinstance(size, Mapping) and "height" in size and "width" in size:
+            return 3, int(size["height"]), int(size["width"])
+    raise AssertionError("the last size is a number")
 
 
 def _from_torchvision(name: str, weights: Any, given: dict[str, Any]) -> TorchClassifier:
@@ -136,6 +182,8 @@ def _state_dict(content: Any) -> dict[str, Tensor]:
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
+    if is_module(content):
+        content = module_weights(content)
     if not isinstance(content, Mapping) or not content:
         raise ValueError("`weights` must hold tensors by name (a state dict), got something else")
     tensors = {str(key).removeprefix("module."): part for key, part in content.items() if isinstance(part, Tensor)}

@@ -11,7 +11,6 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import index
 from typing import Any, SupportsIndex
 
 import torch
@@ -19,18 +18,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ganwidgets.models.chains import LinearHead, as_chain, head_of
+from ganwidgets.models.image_network import (
+    checked_images,
+    checked_normalisation,
+    checked_shape,
+    noise_images,
+    normalised,
+    square,
+)
 from ganwidgets.models.passes import Inputs
 from ganwidgets.models.protocol import Network, State
 from ganwidgets.models.wrappers import unwrap
 
 OUTPUTS = ("logits", "probabilities")
 """What a module may give."""
-
-NORMALISATIONS = {
-    "unit": ((0.0,), (1.0,)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-}
-"""Named (mean, standard deviation) of images in [0, 1], per channel; "unit" leaves them in [0, 1]."""
 
 
 class Classifier(Network):
@@ -59,11 +60,11 @@ class Classifier(Network):
         name: str | None = None,
         outputs: str = "logits",
     ) -> None:
-        self.module, self.image_shape = unwrap(module), _checked_shape(image_shape)
+        self.module, self.image_shape = unwrap(module), checked_shape(image_shape)
         if outputs not in OUTPUTS:
             raise ValueError(f"`outputs` must be one of {OUTPUTS}, got {outputs!r}")
         self.outputs = outputs
-        example = _example(self.image_shape)
+        example = noise_images(self.image_shape)
         try:
             super().__init__(module, example, name)
         except Exception as error:  # whatever a stranger's module may raise
@@ -145,21 +146,7 @@ class Classifier(Network):
         return head_of(rest, info.resolution)
 
     def _prepared(self, inputs: Inputs) -> Inputs:
-        if isinstance(inputs, Tensor):
-            if tuple(inputs.shape[1:]) != self.image_shape:
-                raise ValueError(self._other_shape(inputs))
-            if inputs.dtype == torch.uint8:
-                inputs = inputs.float() / 127.5 - 1
-            _check_range(inputs)
-        return super()._prepared(inputs)
-
-    def _other_shape(self, images: Tensor) -> str:
-        channels, height, width = self.image_shape
-        shape = tuple(images.shape)
-        hint = "images[None] makes a batch of one" if shape == self.image_shape else "resize or crop them first"
-        if shape[1:] == (height, width, channels):
-            hint = "permute(0, 3, 1, 2) brings the channels to the front"
-        return f"`images` must be (n, {channels}, {height}, {width}), got {shape}; {hint}"
+        return super()._prepared(checked_images(inputs, self.image_shape) if isinstance(inputs, Tensor) else inputs)
 
     def _as_logits(self, output: Tensor) -> Tensor:
         scores = output.float()
@@ -216,10 +203,10 @@ class TorchClassifier(Classifier):
         outputs: str = "logits",
         normalise: str | tuple | None = None,
     ) -> None:
-        shape, module = _checked_shape(_square(image_shape)), unwrap(module)
-        self.normalise = _checked_normalisation(normalise, shape[0])
+        shape, module = checked_shape(square(image_shape)), unwrap(module)
+        self.normalise = checked_normalisation(normalise, shape[0])
         names = _names_of(module) if classes is None else classes
-        chain = as_chain(module, _example(shape))
+        chain = as_chain(module, noise_images(shape))
         super().__init__(chain, shape, names, name or type(module).__name__, outputs)
 
     @property
@@ -228,34 +215,7 @@ class TorchClassifier(Classifier):
         return hashlib.sha256(f"{super().fingerprint} {self.normalise}".encode()).hexdigest()
 
     def _call(self, inputs: Inputs) -> Any:
-        if self.normalise is None:
-            return super()._call(inputs)
-        mean, deviation = (torch.tensor(part).to(inputs)[:, None, None] for part in self.normalise)
-        return super()._call(((inputs + 1) / 2 - mean) / deviation)
-
-
-def _example(shape: tuple[int, int, int]) -> Tensor:
-    """Two images of noise in [-1, 1]."""
-    return torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-
-
-def _checked_shape(given: Sequence[SupportsIndex]) -> tuple[int, int, int]:
-    try:
-        shape = tuple(map(index, given))
-    except TypeError:
-        shape = ()
-    if len(shape) != 3 or min(shape) < 1 or shape[0] not in (1, 3, 4):
-        raise ValueError(f"`image_shape` must be (1, 3 or 4 channels, height, width), got {given!r}")
-    return shape
-
-
-def _square(given: Sequence[SupportsIndex] | SupportsIndex) -> Sequence[SupportsIndex]:
-    """The shape of a square RGB image, if one number was given for its side."""
-    try:
-        side = index(given)
-    except TypeError:
-        return given
-    return 3, side, side
+        return super()._call(inputs if self.normalise is None else normalised(inputs, self.normalise))
 
 
 def _checked_classes(classes: Sequence[str] | None, n: int) -> tuple[str, ...]:
@@ -274,37 +234,6 @@ def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
         times = Counter(names)
         names = [f"{name} ({number})" if times[name] > 1 else name for number, name in enumerate(names)]
     return tuple(names)
-
-
-def _checked_normalisation(given: str | tuple | None, channels: int) -> tuple[tuple[float, ...], ...] | None:
-    if given is None:
-        return None
-    if isinstance(given, str) and given in NORMALISATIONS:
-        given = NORMALISATIONS[given]
-    try:
-        mean, deviation = (torch.as_tensor(part, dtype=torch.float32).reshape(-1) for part in given)
-        mean, deviation = mean.expand(channels), deviation.expand(channels)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(
-            f"`normalise` must be None, one of {list(NORMALISATIONS)}, or (mean, standard deviation) with one number "
-            f"or {channels}, got {given!r}"
-        ) from None
-    if not bool((deviation > 0).all() and mean.isfinite().all() and deviation.isfinite().all()):
-        raise ValueError(f"`normalise` must have finite means and positive standard deviations, got {given!r}")
-    return tuple(mean.tolist()), tuple(deviation.tolist())
-
-
-def _check_range(images: Tensor) -> None:
-    if not images.is_floating_point():
-        raise TypeError(f"`images` must be floats in [-1, 1] or uint8, got {images.dtype}")
-    if not images.numel():
-        return
-    low, high = map(float, images.detach().aminmax())
-    if not (low >= -1.05 and high <= 1.05):
-        raise ValueError(
-            f"`images` must lie in [-1, 1], got values from {low:.3g} to {high:.3g}: give them before any "
-            "normalisation (which is said with `normalise`), 8-bit ones as uint8"
-        )
 
 
 def _are_probabilities(scores: Tensor) -> bool:

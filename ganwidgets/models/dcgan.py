@@ -14,6 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganwidgets.models.family import Family
+from ganwidgets.models.found import Found
+from ganwidgets.models.generator import Generator, TorchGenerator
 from ganwidgets.models.state_dicts import MOST_PIXELS, generator_weights, with_weights
 
 
@@ -170,3 +173,14 @@ def _free_name(after: str, state: Mapping[str, Tensor], kind: str) -> str:
         if not any(name.startswith(f"{following}.") for name in state):
             return following
     return f"{parent}{dot}{key}_{kind}"
+
+
+def _generator(found: Found, name: str) -> Generator:
+    return TorchGenerator(DCGAN.from_state_dict(found.state), name=name)
+
+
+def _describe(generator: Generator) -> Mapping[str, Any]:
+    return {"assumed": "what weights do not say: ReLU between layers, Tanh at the end, normal latents"}
+
+
+FAMILY = Family("DCGAN", lambda found: is_dcgan(found.state), _generator, _describe)

@@ -17,12 +17,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ganwidgets.models import progan_names, stylegan2_names
+from ganwidgets.models import nvidia, progan_names, stylegan2_names, stylegan3_names
 from ganwidgets.models.files import read_weights
 from ganwidgets.models.generator import Generator
+from ganwidgets.models.mapping import MappingSize
 from ganwidgets.models.progan import ProGAN
 from ganwidgets.models.state_dicts import generator_weights
 from ganwidgets.models.stylegan2 import StyleGAN2, filled_in
+from ganwidgets.models.stylegan2_ada import USUAL_LIMIT
+from ganwidgets.models.stylegan3 import StyleGAN3
 
 NESTED = (".pt", ".pth")
 """Kinds of file that can hold more than the generator."""
@@ -30,7 +33,11 @@ NESTED = (".pt", ".pth")
 SUFFIXES = (".safetensors", *NESTED, ".npz")
 """Kinds of file that are written."""
 
-_NAMES: dict[type[nn.Module], ModuleType] = {ProGAN: progan_names, StyleGAN2: stylegan2_names}
+_NAMES: dict[type[nn.Module], ModuleType] = {
+    ProGAN: progan_names,
+    StyleGAN2: stylegan2_names,
+    StyleGAN3: stylegan3_names,
+}
 
 _Path = tuple[Any, ...]
 
@@ -51,7 +58,8 @@ def export_weights(
         like: a file of the same network, or its content, whose names and nesting are taken over; by default the file
             that the network was loaded from, if it was.
         naming: write these names instead: "current", "features" or "tensorflow" for a Progressive GAN; "rosinality" or
-            "nvidia" for a StyleGAN2.
+            "nvidia" for a StyleGAN2, "nvidia" for a StyleGAN3. A network from one of NVIDIA's containers keeps its
+            names; the containers themselves hold programs and are not written.
 
     Returns:
         The path.
@@ -89,12 +97,25 @@ def encode_weights(
     state = {key: part.detach().cpu() for key, part in network.module.state_dict().items()}
     like = getattr(network, "source", None) if like is None and naming is None else like
     nested = kind in NESTED
-    content = (
-        _by_naming(network.module, state, naming, nested)
-        if like is None
-        else _by_model(network.module, state, _content(like), nested)
-    )
+    if like is not None:
+        content = _by_model(network.module, state, _content(like), nested)
+    else:
+        content = _by_naming(network.module, state, naming or getattr(network, "naming", None), nested)
+    if not _is_told(network.module, content):
+        return _encoded(content, kind, nvidia.note(network.module.made_with))
     return _encoded(content, kind)
+
+
+def _is_told(module: nn.Module, content: Mapping[str, Any]) -> bool:
+    """Whether a reader of these weights makes the same network of them; else the file needs a note."""
+    if isinstance(module, StyleGAN2):
+        nvidias = any(stylegan2_names.naming(part) == "nvidia" for part in (content, *_inner(content)))
+        return module.rate == MappingSize.rate and module.limit == (USUAL_LIMIT if nvidias else None)
+    return not isinstance(module, StyleGAN3) or (module.rate == MappingSize.rate and module.follows_from_weights)
+
+
+def _inner(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [part for part in content.values() if isinstance(part, Mapping)]
 
 
 def _content(like: str | os.PathLike | Mapping[str, Any]) -> Any:
@@ -159,9 +180,14 @@ def _places(content: Any) -> dict[str, _Path]:
 
     marks = marked(content, ())
     try:
-        return {key: place_of[id(mark)] for key, mark in generator_weights(marks).items()}
+        found = generator_weights(marks)
     except ValueError as error:
         raise ValueError(f"`like`: {error}") from error
+    if not all(id(mark) in place_of for mark in found.values()):
+        raise ValueError(
+            "`like` must hold tensors by name, but holds a whole module, which is not written: give `naming`"
+        )
+    return {key: place_of[id(mark)] for key, mark in found.items()}
 
 
 def _at(content: Any, place: _Path) -> Any:
@@ -207,16 +233,27 @@ def _is_plain(part: Any) -> bool:
     return part is None or isinstance(part, Mapping | Tensor) or _is_list(part) or type(part) in (str, int, float, bool)
 
 
-def _encoded(content: dict[str, Any], kind: str) -> bytes:
+def _encoded(content: dict[str, Any], kind: str, note: str = "") -> bytes:
     content, buffer = _copied(content), io.BytesIO()
     if kind == ".safetensors":
-        return safetensors.torch.save(content, {"format": "pt"})
+        return safetensors.torch.save(content, {"format": "pt"} | ({nvidia.NOTE: note} if note else {}))
     if kind == ".npz":
+        if note:
+            raise ValueError(
+                "`path` must end in .safetensors, .pt or .pth for this network: .npz has no place for what its weights "
+                "do not tell (a limit of its values, for one)"
+            )
         wide = {key: part.float() if part.dtype == torch.bfloat16 else part for key, part in content.items()}
         np.savez(buffer, **{key: part.numpy() for key, part in wide.items()})
     else:
-        torch.save(content, buffer)
+        torch.save(_beside(content, note) if note else content, buffer)
     return buffer.getvalue()
+
+
+def _beside(content: dict[str, Any], note: str) -> dict[str, Any]:
+    """The content of a torch file with a note beside the networks."""
+    flat = any(isinstance(part, Tensor) and key != "latent_avg" for key, part in content.items())
+    return ({"G_ema": content} if flat else content) | {nvidia.NOTE: note}
 
 
 def _copied(content: Any) -> Any:

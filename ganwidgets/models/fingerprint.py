@@ -36,6 +36,25 @@ class Fingerprint:
         return Fingerprint, ()  # a copy is of other weights
 
 
+def plain_settings(module: nn.Module) -> str:
+    """Plain values (numbers, text, tuples of them) that somebody's modules keep as attributes, with their names.
+
+    torch's own modules tell theirs in `extra_repr`.
+    """
+    told = []
+    for name, part in module.named_modules():
+        if type(part).__module__.partition(".")[0] not in ("torch", "torchvision", "ganwidgets"):
+            values = {key: value for key, value in vars(part).items() if key[:1] != "_" and key != "training"}
+            told += [f"{name}.{key}={value!r}" for key, value in sorted(values.items()) if _is_plain(value)]
+    return ";".join(told)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
 def _named_parts(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     """All parameters and buffers by name; torch's own walk takes five times as long, and caches ask all the time."""
     for kept in (module._parameters, module._buffers):

@@ -10,9 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from ganwidgets.models.protocol import Network
+
+MOST_LAYERS = 12
+"""Layers that are compared when none are named."""
+
+_GOES_ON = (nn.modules.batchnorm._BatchNorm, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Hardswish)
+_ADDS_NOTHING = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
 
 
 @dataclass(frozen=True)
@@ -48,19 +55,51 @@ class LayerInfo:
 
 
 def default_layer(network: "Network") -> str:
-    """The middle one of the outermost layers with maps, where objects tend to be.
+    """The middle one of a generator's outermost layers with maps, where objects tend to be.
 
-    Where one module holds all the others, those inside it are meant.
+    Where one module holds all the others, those inside it are meant. Of a network that is fed images it is the middle
+    one of `depth_layers`.
 
     Raises:
         ValueError: no layer has maps.
     """
+    if not hasattr(network, "sample_z") and _larger_maps(network):
+        layers = depth_layers(network)
+        return layers[(len(layers) - 1) // 2]
     shallow = _outermost(network.map_layers)
     while len(shallow) == 1 and (inside := [n for n in network.map_layers if n.startswith(f"{shallow[0]}.")]):
         shallow = _outermost(inside)
     if not shallow:
         raise ValueError(f"`layer` must give maps (batch unit height width); none of {list(network.layers)} does")
     return shallow[(len(shallow) - 1) // 2]
+
+
+def depth_layers(network: "Network", most: int = MOST_LAYERS) -> tuple[str, ...]:
+    """Layers worth comparing: blocks, and convolutions after their norm and rectifier; spread evenly if there are many.
+
+    Raises:
+        ValueError: no layer has maps.
+    """
+    names = _larger_maps(network)
+    modules = dict(network.module.named_modules())
+    plain = {name for name in names if type(modules.get(name)) is nn.Sequential}
+    outer = [n for n in names if n not in plain and not any(n.startswith(f"{o}.") for o in names if o not in plain)]
+    kept = []
+    for name, after in zip(outer, [*outer[1:], None], strict=True):
+        goes_on = after is not None and isinstance(modules[after], _GOES_ON)
+        if not goes_on and not isinstance(modules[name], _ADDS_NOTHING):
+            kept.append(name)
+    kept = kept or outer or names
+    if not kept:
+        raise ValueError(f"`network` must have layers with maps, but {network.name} has none")
+    if len(kept) <= most:
+        return tuple(kept)
+    places = torch.linspace(0, len(kept) - 1, most).round().long().tolist()
+    return tuple(kept[place] for place in dict.fromkeys(places))
+
+
+def _larger_maps(network: "Network") -> list[str]:
+    return [n for n in network.map_layers if "@" not in n and max(network.layers[n].resolution) > 1]
 
 
 def _outermost(names: Sequence[str]) -> list[str]:

@@ -15,6 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganwidgets.models.family import Family
+from ganwidgets.models.found import Found
+from ganwidgets.models.generator import Generator, TorchGenerator
+from ganwidgets.models.inert_names import shown
+from ganwidgets.models.pipeline import check_map
+from ganwidgets.models.renaming import renamed
 from ganwidgets.models.state_dicts import MOST_PIXELS, generator_weights, with_weights
 
 
@@ -110,16 +116,15 @@ class ProGAN(nn.Sequential):
             if f"layer{number}.conv.weight" not in state:
                 break
             convs.append(state[f"layer{number}.conv.weight"])
-        output = next((key for key in state if re.fullmatch(r"output_\d+x\d+\.conv\.weight", key)), None)
+        output = next((key for key in state if re.fullmatch(r"output_\d{1,5}x\d{1,5}\.conv\.weight", key)), None)
         if len(convs) < 2 or len(convs) % 2 or output is None or any(conv.ndim != 4 for conv in convs):
             raise ValueError(
                 "a Progressive GAN generator must hold layer1.conv.weight, layer2.conv.weight, … (an even number) and "
                 f"output_RxR.conv.weight, got {len(convs)} such layers and {output or 'no output'}"
             )
-        if 2 * 2 ** (len(convs) // 2) > MOST_PIXELS:
-            raise ValueError(
-                f"a ProGAN must have images of at most {MOST_PIXELS} pixels a side, got {len(convs)} layers"
-            )
+        _side(len(convs))
+        for level, conv in enumerate(convs[::2]):
+            check_map("a ProGAN", max(conv.shape[:2]) if level else len(conv), 4 * 2**level)
         sizes = (convs[0].shape[1], *(conv.shape[0] for conv in convs[::2]))
         with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
             network = cls(sizes, channels=state[output].shape[0])
@@ -137,35 +142,57 @@ def canonical_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Old PyTorch files store a scale, which is ignored: it follows from the shapes. TensorFlow kernels are stored with
     other axes, and those that upsample mirrored. RGB outputs of lower resolutions, which training leaves, are dropped.
+
+    Raises:
+        ValueError: more layers than any network has, weights missing, surplus or twice, or a network that had not
+            grown to its full size.
     """
     if "features.0.conv.weight" in state:
         state = _from_old_names(state)
     elif any(key.startswith("4x4/") for key in state):
         state = _from_tensorflow(state)
-    last = max((int(key[5:].partition(".")[0]) for key in state if re.match(r"layer\d+\.", key)), default=0)
-    resolution = 2 * 2 ** (last // 2)
-    lower = [key for key in state if (found := re.match(r"output_(\d+)x", key)) and int(found[1]) < resolution]
-    return {key: part for key, part in state.items() if key not in lower}
+    numbers = [int(found[1]) for key in state if (found := re.match(r"layer(\d{1,3})\.", key))]
+    resolution = _side(max(numbers, default=0))
+    lower = [key for key in state if (found := re.match(r"output_(\d{1,5})x", key)) and int(found[1]) < resolution]
+    return {key: part for key, part in state.items() if key not in set(lower)}
+
+
+def _side(n_layers: int) -> int:
+    """Side of the picture of so many layers [pixels]; refused before the power is computed if nothing is that large."""
+    if n_layers // 2 >= MOST_PIXELS.bit_length() - 1:
+        raise ValueError(f"a ProGAN must have images of at most {MOST_PIXELS} pixels a side, got {n_layers} layers")
+    return 2 * 2 ** (n_layers // 2)
 
 
 def _from_old_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    blocks = [int(key.split(".")[1]) for key in state if re.fullmatch(r"features\.\d+\.conv\.weight", key)]
-    resolution = 2 * 2 ** ((max(blocks) + 1) // 2)
-    renamed = {}
-    for key, part in state.items():
-        if not key.endswith("wscale.scale"):
-            key = re.sub(r"^features\.(\d+)", lambda found: f"layer{int(found[1]) + 1}", key)
-            renamed[re.sub(r"^output\.", f"output_{resolution}x{resolution}.", key)] = part
-    return renamed
+    blocks = [int(found[1]) for key in state if (found := re.fullmatch(r"features\.(\d{1,3})\.conv\.weight", key))]
+    side = _side(max(blocks) + 1)
+
+    def current(key: str) -> str:
+        key = re.sub(r"^features\.(\d{1,3})\.", lambda found: f"layer{int(found[1]) + 1}.", key)
+        return re.sub(r"^output\.", f"output_{side}x{side}.", key)
+
+    return renamed({key: part for key, part in state.items() if not key.endswith("wscale.scale")}, current)
 
 
 def _from_tensorflow(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    resolution = max(int(key.partition("x")[0]) for key in state if re.match(r"\d+x\d+/", key))
+    resolution = max(int(found[1]) for key in state if (found := re.match(r"(\d{1,5})x\d{1,5}/", key)))
+    if not 4 <= resolution <= MOST_PIXELS:
+        raise ValueError(f"a ProGAN must have images of at most {MOST_PIXELS} pixels a side, got {resolution}")
+    if "lod" in state and bool((state["lod"] != 0).any()):
+        raise ValueError(
+            f"a Progressive GAN must be grown to its full size, lod 0, got lod {float(state['lod'].flatten()[0]):g}: "
+            "it mixes pictures of two sizes, which is not done here; take a later file of this training"
+        )
     places = {"4x4/Dense": "layer1", "4x4/Conv": "layer2", "ToRGB_lod0": f"output_{resolution}x{resolution}"}
     for level in range(1, int(math.log2(resolution)) - 1):
         places[f"{4 * 2**level}x{4 * 2**level}/Conv0_up"] = f"layer{2 * level + 1}"
         places[f"{4 * 2**level}x{4 * 2**level}/Conv1"] = f"layer{2 * level + 2}"
-    renamed = {}
+    used = {f"{old}/{kind}" for old in places for kind in ("weight", "bias")} | {"lod"}
+    lower = r"ToRGB_lod\d{1,2}/(weight|bias)"  # which training leaves
+    if surplus := [key for key in state if key not in used and not re.fullmatch(lower, key)]:
+        raise ValueError(f"a Progressive GAN of {resolution} pixels has no {shown(surplus[0])}, but the file does")
+    current = {}
     for old, new in places.items():
         if missing := [key for key in (f"{old}/weight", f"{old}/bias") if key not in state]:
             raise ValueError(f"a Progressive GAN in TensorFlow's names must hold {missing[0]}, but it is missing")
@@ -176,5 +203,12 @@ def _from_tensorflow(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             weight = weight.permute(2, 3, 0, 1).flip(2, 3)
         else:
             weight = weight.permute(3, 2, 0, 1)
-        renamed[f"{new}.conv.weight"], renamed[f"{new}.wscale.b"] = weight.contiguous(), state[f"{old}/bias"]
-    return renamed
+        current[f"{new}.conv.weight"], current[f"{new}.wscale.b"] = weight.contiguous(), state[f"{old}/bias"]
+    return current
+
+
+def _generator(found: Found, name: str) -> Generator:
+    return TorchGenerator(ProGAN.from_state_dict(found.state), name=name)
+
+
+FAMILY = Family("Progressive GAN", lambda found: is_progan(found.state), _generator)

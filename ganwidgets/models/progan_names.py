@@ -28,8 +28,8 @@ def _in_current_names(state: Mapping[str, Tensor], keys: Collection[str] | None)
 def _in_old_names(state: Mapping[str, Tensor], keys: Collection[str] | None) -> Written:
     written = {}
     for key, part in state.items():
-        old = re.sub(r"^layer(\d+)", lambda found: f"features.{int(found[1]) - 1}", key)
-        written[re.sub(r"^output_\d+x\d+", "output", old)] = key, part
+        old = re.sub(r"^layer(\d{1,3})", lambda found: f"features.{int(found[1]) - 1}", key)
+        written[re.sub(r"^output_\d{1,5}x\d{1,5}", "output", old)] = key, part
     return written
 
 

@@ -35,6 +35,7 @@ from ganwidgets.models.edits import Edit
 from ganwidgets.models.fingerprint import Fingerprint
 from ganwidgets.models.layers import LayerInfo, unknown_layer
 from ganwidgets.models.passes import Edits, Inputs, Plan, Stop, edited, first_tensor, isolated, rng_state, same_noise
+from ganwidgets.models.pipeline import Pipeline
 from ganwidgets.models.wrappers import unwrap
 
 _locks: "weakref.WeakKeyDictionary[nn.Module, Any]" = weakref.WeakKeyDictionary()
@@ -307,13 +308,15 @@ class Network:
         """Modules that turn the output of `layer` into the network's, one after the other; None if it is no chain.
 
         Walks up from the layer: every module around it must be a plain `nn.Sequential`, of which the later parts are
-        still to run. The outermost may also be one that returns what its last part gave, as it is.
+        still to run. The outermost may also be one that returns what its last part gave, as it is, or a `Pipeline`.
         """
         if layer in self._bundled:
             return None
         if any(self.layers[name].calls > 1 or layer.startswith(f"{name}.") for name in (layer, *dict(edits))):
             return None
         rest, path = [], self._calls[layer][0]
+        if isinstance(self.module, Pipeline) and path in self.module.order:
+            return None if _has_hooks(self.module) else self.module.after(path)
         while path:
             above, _, key = path.rpartition(".")
             parent = self.module.get_submodule(above)

@@ -9,8 +9,8 @@ conventions, `StyleGAN2Generator` is the network one can dissect and edit.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -19,39 +19,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ganwidgets.models.progan import PixelNorm
+from ganwidgets.models.mapping import AS_TRAINED, Mapped, MappingSize, Rendering
+from ganwidgets.models.pipeline import check_map
 from ganwidgets.models.state_dicts import MOST_PIXELS, generator_weights, with_weights
-from ganwidgets.models.stylegan2_layers import KERNEL, Constant, EqualLinear, StyledConv, ToRGB
-from ganwidgets.models.stylegan2_names import canonical_keys, naming
+from ganwidgets.models.stylegan2_layers import KERNEL, Constant, Shortcut, StyledConv, ToRGB
+from ganwidgets.models.stylegan2_names import architecture_of, canonical_keys, naming
 
 NOISE = ("stored", "zero", "seeded")
 """Kinds of noise: the maps in the file, none, or maps drawn from a seed and the latent."""
 
-
-@dataclass(frozen=True, eq=False)
-class Rendering:
-    """How latents become a picture, besides the weights.
-
-    Attributes:
-        psi: w = average + psi · (w − average). 1 leaves w, 0 gives the average picture. Nothing happens to ws given.
-        cutoff: only the first so many ws are pulled; None means all.
-        average: where they are pulled to; None means the file's own `latent_avg`.
-        noise: "stored": the maps in the file, one for each layer. "zero": none. "seeded": each picture has its own,
-            drawn from `seed`, layer and latent alone, so neither the batch nor what else runs changes it.
-        seed: of seeded noise.
-    """
-
-    psi: float = 1.0
-    cutoff: int | None = None
-    average: Float[Tensor, " style"] | None = None
-    noise: str = "stored"
-    seed: int = 0
+ARCHITECTURES = ("skip", "resnet", "orig")
+"""How blocks are joined; see `StyleGAN2`."""
 
 
-AS_TRAINED = Rendering()
-
-
-class StyleGAN2(nn.Module):
+class StyleGAN2(Mapped):
     """The generator: latents in, pictures out.
 
     Args:
@@ -61,6 +42,10 @@ class StyleGAN2(nn.Module):
         z_dim: size of z; by default `style_dim`.
         channels: of the picture.
         average: whether there is a `latent_avg`.
+        architecture: "skip": every resolution adds to the picture. "resnet": every block adds to its input, and only
+            the last makes colours. "orig": a plain chain, of which the last makes colours.
+        limit: values of every layer are clamped to ± this; None leaves them.
+        mapping: sizes of the mapping, if there is more to say about it.
     """
 
     def __init__(
@@ -71,26 +56,37 @@ class StyleGAN2(nn.Module):
         z_dim: int | None = None,
         channels: int = 3,
         average: bool = False,
+        architecture: str = "skip",
+        limit: float | int | None = None,
+        mapping: MappingSize | None = None,
     ) -> None:
-        super().__init__()
-        self.units, self.style_dim, self.z_dim = tuple(units), style_dim, z_dim or style_dim
-        first, *later = self.units
-        self.style = nn.Sequential(PixelNorm())
-        for number in range(n_mlp):
-            inputs = style_dim if number else self.z_dim
-            self.style.append(EqualLinear(inputs, style_dim, rate=0.01, rectify=True))
+        mapping = mapping or MappingSize(z_dim or style_dim, style_dim, n_mlp, average=average)
+        super().__init__(mapping)
+        if architecture not in ARCHITECTURES:
+            raise ValueError(f"`architecture` must be one of {list(ARCHITECTURES)}, got {architecture!r}")
+        self.units, self.architecture, self.limit = tuple(units), architecture, limit
+        style_dim, (first, *later) = mapping.style_dim, self.units
+        skip, resnet = architecture == "skip", architecture == "resnet"
         self.input = Constant(first)
-        self.conv1 = StyledConv(first, first, style_dim)
-        self.to_rgb1 = ToRGB(first, style_dim, channels, upsample=False)
-        self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
+        self.conv1 = StyledConv(first, first, style_dim, limit=limit)
+        if skip:
+            self.to_rgb1 = ToRGB(first, style_dim, channels, upsample=False, limit=limit)
+        self.convs = nn.ModuleList()
+        if skip:
+            self.to_rgbs = nn.ModuleList()
+        if resnet:
+            self.shortcuts = nn.ModuleList(Shortcut(*pair) for pair in zip(self.units, later, strict=False))
+        self.noises = nn.Module()
         for below, here in zip(self.units, later, strict=False):
-            self.convs.append(StyledConv(below, here, style_dim, upsample=True))
-            self.convs.append(StyledConv(here, here, style_dim))
-            self.to_rgbs.append(ToRGB(here, style_dim, channels))
+            self.convs.append(StyledConv(below, here, style_dim, upsample=True, limit=limit))
+            end = (math.sqrt(0.5), limit and limit * math.sqrt(0.5)) if resnet else (1.0, limit)
+            self.convs.append(StyledConv(here, here, style_dim, False, *end))
+            if skip:
+                self.to_rgbs.append(ToRGB(here, style_dim, channels, limit=limit))
+        if not skip:
+            self.to_rgb = ToRGB(self.units[-1], style_dim, channels, upsample=False, limit=limit)
         for number in range(self.n_styled):
             self.noises.register_buffer(f"noise_{number}", torch.randn(1, 1, *[noise_side(number)] * 2))
-        if average:
-            self.register_buffer("latent_avg", torch.zeros(style_dim))
 
     @property
     def n_styled(self) -> int:
@@ -107,16 +103,27 @@ class StyleGAN2(nn.Module):
         """Side of the picture [pixels]."""
         return 4 * 2 ** (len(self.units) - 1)
 
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """What the weights do not tell, under NVIDIA's names."""
+        return {"conv_clamp": self.limit, "mapping_kwargs": {"lr_multiplier": self.rate}}
+
     def extra_repr(self) -> str:
-        return f"units={self.units}, style_dim={self.style_dim}"
+        more = {"architecture": self.architecture, "limit": self.limit}
+        told = [f"{name}={value!r}" for name, value in more.items() if value not in ("skip", None)]
+        return ", ".join([f"units={self.units}, style_dim={self.style_dim}", *told])
 
     @classmethod
-    def from_state_dict(cls, state: Mapping[str, Any]) -> "StyleGAN2":
+    def from_state_dict(
+        cls, state: Mapping[str, Any], limit: float | int | None = None, rate: float | int = MappingSize.rate
+    ) -> "StyleGAN2":
         """The generator with these weights; all about its shape is read off them.
 
         Args:
             state: weights in rosinality's, the rewriting repository's or NVIDIA's names, also nested as they were saved
                 (`{"g_ema": …, "latent_avg": …}`). Noise maps that are missing are drawn from seed 0.
+            limit: values of every layer are clamped to ± this, which weights do not tell.
+            rate: how much smaller the mapping's weights act than they are stored, which weights do not tell, either.
 
         Raises:
             ValueError: not such a generator, one of a kind not read here, or weights missing, surplus or of the wrong
@@ -124,45 +131,35 @@ class StyleGAN2(nn.Module):
         """
         state = canonical_keys(generator_weights(state))
         with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
-            network = cls(**_architecture(state), average="latent_avg" in state)
+            network = cls(**_architecture(state, rate), limit=limit)
         filled = {key: filled_in(key) for key in network.state_dict() if key not in state}
         return with_weights(network, state | {key: part for key, part in filled.items() if part is not None})
 
-    def forward(self, latent: Tensor, *noises: Tensor, rendering: Rendering = AS_TRAINED) -> Tensor:
+    def forward(
+        self, latent: Tensor, *noises: Tensor, classes: Tensor | None = None, rendering: Rendering = AS_TRAINED
+    ) -> Tensor:
         """Pictures, not clamped, of z (batch z_dim) or ws (batch n_latent style_dim).
 
         Args:
             latent: z or ws.
             noises: one map (1 or batch, 1, height, width) for each styled layer, instead of `rendering.noise`.
+            classes: one-hot, (batch n_classes), if the network draws by class and z is given.
             rendering: truncation and noise.
         """
-        ws = latent if latent.ndim == 3 else self.spread(self.style(latent), rendering)
+        ws = self.ws(latent, classes, rendering)
         noises = self._checked(noises, len(ws)) if noises else self.noise_maps(latent, rendering)
+        skip, resnet = self.architecture == "skip", self.architecture == "resnet"
         x = self.conv1(self.input(ws), ws[:, 0], noises[0])
-        picture = self.to_rgb1(x, ws[:, 1])
-        for number, to_rgb in enumerate(self.to_rgbs):
-            up, flat = 2 * number, 2 * number + 1
+        picture = self.to_rgb1(x, ws[:, 1]) if skip else None
+        for number in range(len(self.units) - 1):
+            up, flat, below = 2 * number, 2 * number + 1, x
             x = self.convs[up](x, ws[:, up + 1], noises[up + 1])
             x = self.convs[flat](x, ws[:, flat + 1], noises[flat + 1])
-            picture = to_rgb(x, ws[:, flat + 2], picture)  # with the w of the next layer that upsamples
-        return picture
-
-    def spread(
-        self, w: Float[Tensor, "batch style"], rendering: Rendering = AS_TRAINED
-    ) -> Float[Tensor, "batch layer style"]:
-        """One w for every layer, pulled to the average.
-
-        Raises:
-            ValueError: psi is not 1 and there is no average.
-        """
-        ws = w[:, None].expand(-1, self.n_latent, -1)
-        if rendering.psi == 1:
-            return ws
-        average = rendering.average if rendering.average is not None else getattr(self, "latent_avg", None)
-        if average is None:
-            raise ValueError("`psi` other than 1 needs the average of w, but the weights hold no latent_avg")
-        average, n = average.to(w), self.n_latent if rendering.cutoff is None else rendering.cutoff
-        return torch.cat([average + rendering.psi * (ws[:, :n] - average), ws[:, n:]], 1)
+            if resnet:
+                x = self.shortcuts[number](x, below)
+            if skip:
+                picture = self.to_rgbs[number](x, ws[:, flat + 2], picture)  # the w of the next layer that upsamples
+        return picture if skip else self.to_rgb(x, ws[:, -1])
 
     def noise_maps(self, latent: Tensor, rendering: Rendering = AS_TRAINED) -> list[Tensor | None]:
         """The noise of each styled layer for these latents, (batch 1 height width)."""
@@ -217,7 +214,7 @@ def is_stylegan2(state: Mapping[str, Tensor]) -> bool:
     return naming(state) is not None
 
 
-def _architecture(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _architecture(state: Mapping[str, Tensor], rate: float | int) -> dict[str, Any]:
     """What the constructor needs, from shapes."""
 
     def shape(key: str, ndim: int) -> torch.Size:
@@ -226,15 +223,22 @@ def _architecture(state: Mapping[str, Tensor]) -> dict[str, Any]:
             raise ValueError(f"a StyleGAN2 generator must have a weight with {ndim} axes as {key}, got {got}")
         return state[key].shape
 
-    levels = next(n for n in count() if f"to_rgbs.{n}.conv.weight" not in state)
+    kind = architecture_of(state)
+    each, step = ("to_rgbs.{}.conv.weight", 1) if kind == "skip" else ("convs.{}.conv.weight", 2)
+    levels = next(n for n in count() if each.format(n * step) not in state)
     if 4 * 2**levels > MOST_PIXELS:
         raise ValueError(f"a StyleGAN2 must have images of at most {MOST_PIXELS} pixels a side, got {levels} doublings")
     later = [shape(f"convs.{2 * level}.conv.weight", 5)[1] for level in range(levels)]
-    style_dim, z_dim = shape("style.1.weight", 2)
+    for level, units in enumerate((shape("input.input", 4)[1], *later)):
+        check_map("a StyleGAN2", units, 4 * 2**level)
+    n_mlp = next(n for n in count() if f"style.{n + 1}.weight" not in state)
+    hidden, inputs = shape("style.1.weight", 2)
+    embed_dim, n_classes = shape("embed.weight", 2) if "embed.weight" in state else (0, 0)
+    style_dim = shape("conv1.conv.modulation.weight", 2)[1]
+    size = (inputs - embed_dim, style_dim, n_mlp, hidden if n_mlp > 1 else None, n_classes, embed_dim)
     return {
         "units": (shape("input.input", 4)[1], *later),
-        "style_dim": style_dim,
-        "n_mlp": next(n for n in count() if f"style.{n + 1}.weight" not in state),
-        "z_dim": z_dim,
-        "channels": shape("to_rgb1.conv.weight", 5)[1],
+        "channels": shape("to_rgb1.conv.weight" if kind == "skip" else "to_rgb.conv.weight", 5)[1],
+        "architecture": kind,
+        "mapping": MappingSize(*size, rate, "latent_avg" in state),
     }

@@ -8,42 +8,24 @@ Names of the parts are those of the usual torch checkpoints (rosinality), so a s
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganwidgets.models.mapping import EqualLinear
+
 KERNEL = torch.outer(torch.tensor([1.0, 3.0, 3.0, 1.0]), torch.tensor([1.0, 3.0, 3.0, 1.0])) / 16
 """The low-pass filter of upsampling, times 4 because three of four pixels are empty."""
 
+GROUP = 16
+"""Units filtered at a time where maps are large, or a multiple: what torch's convolutions on a CPU are made for."""
+
+_LARGE = 2**23  # numbers in a map whose memory the system hands out anew each time, page by page
 _GAIN = math.sqrt(2)
 _SLOPE = 0.2
-
-
-class EqualLinear(nn.Module):
-    """A linear layer whose weight is stored larger than it acts, by a factor that depends on its shape.
-
-    Args:
-        inputs: size of the input.
-        outputs: size of the output.
-        bias: what the bias starts as.
-        rate: how much smaller yet weight and bias act (the mapping learns slowly: 0.01).
-        rectify: whether leaky ReLU times √2 follows.
-    """
-
-    def __init__(self, inputs: int, outputs: int, bias: float = 0.0, rate: float = 1.0, rectify: bool = False) -> None:
-        super().__init__()
-        self.scale, self.rate, self.rectify = rate / math.sqrt(inputs), rate, rectify
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
-        self.bias = nn.Parameter(torch.full((outputs,), float(bias)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.linear(x, self.weight * self.scale, self.bias * self.rate)
-        return F.leaky_relu(y, _SLOPE) * _GAIN if self.rectify else y
-
-    def extra_repr(self) -> str:
-        return f"rate={self.rate}, rectify={self.rectify}"
 
 
 class Blur(nn.Module):
@@ -54,9 +36,12 @@ class Blur(nn.Module):
         self.register_buffer("kernel", KERNEL.clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        units = x.shape[1]
-        kernel = self.kernel.flip(0, 1).expand(units, 1, -1, -1)  # a convolution, not a correlation
-        return F.conv2d(x, kernel, padding=1, groups=units)
+        kernel = self.kernel.flip(0, 1)  # a convolution, not a correlation
+
+        def filtered(x: Tensor) -> Tensor:
+            return F.conv2d(x, kernel.expand(x.shape[1], 1, -1, -1), padding=1, groups=x.shape[1])
+
+        return _few_at_a_time(filtered, x, x.numel())
 
 
 class Upsample(nn.Module):
@@ -67,9 +52,18 @@ class Upsample(nn.Module):
         self.register_buffer("kernel", KERNEL.clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        channels = x.shape[1]
-        kernel = self.kernel.expand(channels, 1, -1, -1)
-        return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
+        def filtered(x: Tensor) -> Tensor:
+            kernel = self.kernel.expand(x.shape[1], 1, -1, -1)
+            return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+
+        return _few_at_a_time(filtered, x, 4 * x.numel())
+
+
+def _few_at_a_time(work: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
+    """What `work`, which treats every unit alone, makes of a map; in parts that fit into the cache if it is large."""
+    if size < _LARGE or x.device.type != "cpu":
+        return work(x)
+    return torch.cat([work(part) for part in x.split(GROUP, 1)], 1)
 
 
 class ModulatedConv2d(nn.Module):
@@ -125,36 +119,70 @@ class ModulatedConv2d(nn.Module):
 
 
 class Noise(nn.Module):
-    """One map of noise added to every unit, as strong as learned; None adds nothing."""
+    """One map of noise added to every unit, as strong as learned, in place; None adds nothing."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor, noise: Tensor | None) -> Tensor:
-        return x if noise is None else x + self.weight * noise
+        return x if noise is None else x.add_(self.weight * noise)
 
 
 class Activate(nn.Module):
-    """A bias per unit, leaky ReLU, times √2; in place, as `nn.ReLU(inplace=True)`."""
+    """A bias per unit, leaky ReLU, times a gain, cut off at a limit; in place, as `nn.ReLU(inplace=True)`.
 
-    def __init__(self, units: int) -> None:
+    Args:
+        units: how many.
+        gain: what the output is multiplied with besides √2.
+        limit: values are clamped to ± this after all; None leaves them.
+    """
+
+    def __init__(self, units: int, gain: float | int = 1.0, limit: float | int | None = None) -> None:
         super().__init__()
+        self.gain, self.limit = _GAIN * gain, limit
         self.bias = nn.Parameter(torch.zeros(units))
 
     def forward(self, x: Tensor) -> Tensor:
-        x.add_(self.bias[:, None, None]).mul_(_GAIN)  # √2 may as well come first, and then gradients work in place
-        return F.leaky_relu_(x, _SLOPE)
+        x.add_(self.bias[:, None, None]).mul_(self.gain)  # a gain may as well come first, for gradients in place
+        return clamped(F.leaky_relu_(x, _SLOPE), self.limit)
+
+    def extra_repr(self) -> str:
+        return "" if self.limit is None and self.gain == _GAIN else f"gain={self.gain:.6g}, limit={self.limit}"
+
+
+def clamped(x: Tensor, limit: float | int | None) -> Tensor:
+    """Values cut off at ± a limit; in place where no gradient needs the values before."""
+    if limit is None:
+        return x
+    return x.clamp(-limit, limit) if x.requires_grad else x.clamp_(-limit, limit)
 
 
 class StyledConv(nn.Module):
-    """A modulated convolution, noise, bias and leaky ReLU: the layer whose output one reads and edits."""
+    """A modulated convolution, noise, bias and leaky ReLU: the layer whose output one reads and edits.
 
-    def __init__(self, inputs: int, units: int, style_dim: int, upsample: bool = False) -> None:
+    Args:
+        inputs: units of the input.
+        units: of the output.
+        style_dim: size of w.
+        upsample: whether the resolution doubles.
+        gain: what the output is multiplied with besides √2.
+        limit: values are clamped to ± this; None leaves them.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        units: int,
+        style_dim: int,
+        upsample: bool = False,
+        gain: float | int = 1.0,
+        limit: float | int | None = None,
+    ) -> None:
         super().__init__()
         self.conv = ModulatedConv2d(inputs, units, 3, style_dim, upsample=upsample)
         self.noise = Noise()
-        self.activate = Activate(units)
+        self.activate = Activate(units, gain, limit)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None = None) -> Tensor:
         return self.activate(self.noise(self.conv(x, w), noise))
@@ -163,16 +191,38 @@ class StyledConv(nn.Module):
 class ToRGB(nn.Module):
     """A layer as colours, added to the picture so far at twice its size."""
 
-    def __init__(self, inputs: int, style_dim: int, channels: int = 3, upsample: bool = True) -> None:
+    def __init__(
+        self, inputs: int, style_dim: int, channels: int = 3, upsample: bool = True, limit: float | int | None = None
+    ) -> None:
         super().__init__()
         if upsample:
             self.upsample = Upsample()
+        self.limit = limit
         self.conv = ModulatedConv2d(inputs, channels, 1, style_dim, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
     def forward(self, x: Tensor, w: Tensor, picture: Tensor | None = None) -> Tensor:
-        colours = self.conv(x, w) + self.bias
+        colours = clamped(self.conv(x, w) + self.bias, self.limit)
         return colours if picture is None else colours + self.upsample(picture)
+
+    def extra_repr(self) -> str:
+        return "" if self.limit is None else f"limit={self.limit}"
+
+
+class Shortcut(nn.Module):
+    """What a block of the "resnet" architecture gives: its second layer plus, at twice its size, what went into it.
+
+    The layer is already divided by √2 (`StyledConv.gain`), and so is what is added here: the sum keeps its variance.
+    """
+
+    def __init__(self, inputs: int, units: int) -> None:
+        super().__init__()
+        self.scale = 1 / math.sqrt(2 * inputs)
+        self.weight = nn.Parameter(torch.randn(units, inputs, 1, 1))
+        self.upsample = Upsample()
+
+    def forward(self, x: Tensor, below: Tensor) -> Tensor:
+        return x + self.upsample(F.conv2d(below, self.weight * self.scale))
 
 
 class Constant(nn.Module):

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ganwidgets.models.renaming import renamed
+
 MARKS = {
     "rosinality": "conv1.conv.modulation.weight",
     "rewriting": "layer2.conv.mconv.modulation.weight",
@@ -44,9 +46,13 @@ def canonical_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if kind == "nvidia":
         return _from_nvidia(state)
     if kind == "rewriting":
-        state = {rewriting_name(key): part for key, part in state.items()}
-    # A chain that old torch saved has one number as its average, which is no average.
-    return {key: part for key, part in state.items() if key != "latent_avg" or part.ndim}
+        state = renamed(_with_average(state), rewriting_name)
+    return _with_average(state)
+
+
+def _with_average(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A chain that old torch saved has one number as its average, which is no average."""
+    return {key: part for key, part in state.items() if not key.endswith("latent_avg") or part.ndim}
 
 
 def naming(keys: Iterable[str]) -> str | None:
@@ -57,15 +63,15 @@ def naming(keys: Iterable[str]) -> str | None:
 
 def rewriting_name(key: str) -> str:
     """The current name of a weight in the rewriting repository's chain; other names stay as they are."""
-    if found := re.match(r"layer(\d+)\.s?conv\.(.+)", key):
+    if found := re.match(r"layer(\d{1,3})\.s?conv\.(.+)", key):
         number, rest = int(found[1]), found[2]
-        rest = re.sub(r"(.*\.)?blur\.kernel", "conv.blur.kernel", rest)
+        rest = "conv.blur.kernel" if f".{rest}".endswith(".blur.kernel") else rest
         rest = rest.replace("mconv.", "conv.").replace("dconv.", "")
         return f"conv1.{rest}" if number == 2 else f"convs.{number - 3}.{rest}"
-    if found := re.match(r"to_rgb(\d+)\.rgb\.(.+)", key):
+    if found := re.match(r"to_rgb(\d{1,3})\.rgb\.(.+)", key):
         number, rest = int(found[1]), found[2].replace("mconv.", "conv.").replace("dconv.", "")
         return f"to_rgb1.{rest}" if number == 1 else f"to_rgbs.{number - 2}.{rest}"
-    if found := re.match(r"up_rgb(\d+)\.(kernel)", key):
+    if found := re.match(r"up_rgb(\d{1,3})\.(kernel)", key):
         return f"to_rgbs.{int(found[1]) - 1}.upsample.kernel"
     return key.removeprefix("latents.") if key == "latents.latent_avg" else key
 
@@ -82,14 +88,21 @@ def _in_rewriting_names(state: Mapping[str, Tensor], keys: Collection[str] | Non
 
 
 def _in_nvidia_names(state: Mapping[str, Tensor], keys: Collection[str] | None) -> Written:
+    kind = architecture_of(state)
     n_mlp = next(n for n in count() if f"style.{n + 1}.weight" not in state)
-    levels = next(n for n in count() if f"to_rgbs.{n}.conv.weight" not in state)
-    table = nvidia_table(n_mlp, levels)
-    unused = ["synthesis.b4", *(f"synthesis.b{4 * 2**number}.conv1" for number in range(levels + 1))]
-    for part in unused:  # they filter nothing, but NVIDIA's modules have the filter there, too
-        table[f"{part}.resample_filter"] = _filter("convs.0.conv.blur.kernel")
+    levels = next(n for n in count() if f"convs.{2 * n}.conv.weight" not in state)
+    table = nvidia_table(n_mlp, levels, kind, "embed.weight" in state)
+    filters = [key for key in state if key.endswith(".kernel")]
+    if filters:  # for modules of NVIDIA's that have a filter and filter nothing
+        table |= {name: _filter(filters[0]) for name in _idle_filters(table, kind)}
     stored = {key: found for key, found in table.items() if found.key in state}
     return {key: (found.key, found.write(state[found.key])) for key, found in stored.items()}
+
+
+def _idle_filters(table: Mapping[str, Stored], kind: str) -> list[str]:
+    blocks = [key.removesuffix(".conv1.weight") for key in table if key.endswith(".conv1.weight")]
+    unused = [f"{block}.conv1" for block in blocks] + (blocks[:1] if kind == "skip" else blocks)
+    return [f"{part}.resample_filter" for part in unused]
 
 
 WRITERS: dict[str, Callable[[Mapping[str, Tensor], Collection[str] | None], Written]] = {
@@ -100,21 +113,30 @@ WRITERS: dict[str, Callable[[Mapping[str, Tensor], Collection[str] | None], Writ
 """Naming → function of all weights, and of the names a file must have (None: any), to what the file holds."""
 
 
-def nvidia_table(n_mlp: int, levels: int) -> dict[str, Stored]:
+def nvidia_table(n_mlp: int, levels: int, kind: str = "skip", classes: bool = False) -> dict[str, Stored]:
     """NVIDIA's name → the current one, for a generator with this many mapping layers and doublings."""
     table = {"mapping.w_avg": _same("latent_avg")}
+    if classes:
+        table |= {f"mapping.embed.{part}": _same(f"embed.{part}") for part in ("weight", "bias")}
     for number in range(n_mlp):
-        for part in ("weight", "bias"):
-            table[f"mapping.fc{number}.{part}"] = _same(f"style.{number + 1}.{part}")
+        table |= {f"mapping.fc{number}.{part}": _same(f"style.{number + 1}.{part}") for part in ("weight", "bias")}
     table["synthesis.b4.const"] = _batched("input.input")
-    table |= _styled("synthesis.b4.conv1", "conv1", 0) | _to_rgb("synthesis.b4.torgb", "to_rgb1")
+    table |= _styled("synthesis.b4.conv1", "conv1", 0)
+    if kind == "skip":
+        table |= _to_rgb("synthesis.b4.torgb", "to_rgb1")
     for level in range(levels):
         block, up = f"synthesis.b{8 * 2**level}", 2 * level
         table |= _styled(f"{block}.conv0", f"convs.{up}", up + 1)
         table[f"{block}.conv0.resample_filter"] = _filter(f"convs.{up}.conv.blur.kernel")
         table |= _styled(f"{block}.conv1", f"convs.{up + 1}", up + 2)
-        table |= _to_rgb(f"{block}.torgb", f"to_rgbs.{level}")
-        table[f"{block}.resample_filter"] = _filter(f"to_rgbs.{level}.upsample.kernel")
+        if kind == "skip":
+            table |= _to_rgb(f"{block}.torgb", f"to_rgbs.{level}")
+            table[f"{block}.resample_filter"] = _filter(f"to_rgbs.{level}.upsample.kernel")
+        if kind == "resnet":
+            table[f"{block}.skip.weight"] = _same(f"shortcuts.{level}.weight")
+            table[f"{block}.skip.resample_filter"] = _filter(f"shortcuts.{level}.upsample.kernel")
+    if kind != "skip":
+        table |= _to_rgb(f"synthesis.b{4 * 2**levels}.torgb", "to_rgb")
     return table
 
 
@@ -151,25 +173,37 @@ def _to_rgb(theirs: str, ours: str) -> dict[str, Stored]:
     }
 
 
+def architecture_of(state: Iterable[str]) -> str:
+    """How blocks are joined, from current names: only "skip" makes colours at every resolution."""
+    keys = set(state)
+    return "resnet" if "shortcuts.0.weight" in keys else "orig" if "to_rgb.conv.weight" in keys else "skip"
+
+
+def _nvidia_architecture(state: Iterable[str]) -> str:
+    keys = set(state)
+    if any(key.endswith(".skip.weight") for key in keys):
+        return "resnet"
+    return "skip" if "synthesis.b4.torgb.weight" in keys else "orig"
+
+
 def _from_nvidia(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if "mapping.embed.weight" in state:
-        raise ValueError("the generator must be unconditional, but mapping.embed.weight says that it is given classes")
-    if skips := [key for key in state if key.endswith(".skip.weight")]:
-        raise ValueError(f"the generator must add up pictures ('skip' architecture), but {skips[0]} says 'resnet'")
-    if "synthesis.b4.torgb.weight" not in state:
-        raise ValueError(
-            "the generator must add up pictures ('skip' architecture), but synthesis.b4.torgb.weight is missing, as in "
-            "'orig'"
-        )
+    kind = _nvidia_architecture(state)
     n_mlp = next(n for n in count() if f"mapping.fc{n}.weight" not in state)
     levels = next(n for n in count() if f"synthesis.b{8 * 2**n}.conv0.weight" not in state)
-    table = nvidia_table(n_mlp, levels)
+    table = nvidia_table(n_mlp, levels, kind, "mapping.embed.weight" in state)
     unused = {key for key in state if key.endswith("resample_filter")}  # equal copies of a constant
     if surplus := [key for key in state if key not in table and key not in unused]:
         raise ValueError(
             f"a StyleGAN2 generator with {levels} doublings has no {surplus[0]}, but the file does; is a part missing?"
         )
-    needed = (key for key in table if not key.endswith(("resample_filter", "noise_const", "w_avg")))
-    if missing := [key for key in needed if key not in state]:
+    silent = {key for key in table if key.endswith("noise_strength")} if not _has_noise(state) else set()
+    free = [key for key in table if key.endswith(("resample_filter", "noise_const", "w_avg"))]
+    if missing := [key for key in table if key not in {*state, *free, *silent}]:
         raise ValueError(f"a StyleGAN2 generator in NVIDIA's names must hold {missing[0]}, but it is missing")
-    return {stored.key: stored.read(state[key]) for key, stored in table.items() if key in state}
+    quiet = {table[key].key: state["synthesis.b4.const"].new_zeros(1) for key in silent}
+    return {stored.key: stored.read(state[key]) for key, stored in table.items() if key in state} | quiet
+
+
+def _has_noise(state: Iterable[str]) -> bool:
+    """Whether layers get noise: networks trained with use_noise=False have no place for it."""
+    return any(key.endswith(("noise_strength", "noise_const")) for key in state)

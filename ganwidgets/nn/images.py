@@ -175,6 +175,17 @@ def _divmod(numbers: Tensor, by: int) -> tuple[Tensor, Tensor]:
 
 
 def to_uint8(images: Float[Tensor, "batch channel height width"]) -> UInt8[np.ndarray, "batch height width 3"]:
-    """Images in [-1, 1] as pictures to look at: grey becomes RGB, a fourth channel (alpha) is left out."""
-    pictures = ((images[:, :3].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
+    """Images in [-1, 1] as pictures to look at: grey becomes RGB, and behind what is transparent is a checkerboard."""
+    shown = (images.float().clamp(-1, 1) + 1) / 2
+    if shown.shape[1] == 4:
+        alpha = shown[:, 3:]
+        shown = shown[:, :3] * alpha + _checkerboard(*shown.shape[2:]).to(shown) * (1 - alpha)
+    pictures = (shown * 255).round().to(torch.uint8).expand(-1, 3, -1, -1)
     return pictures.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _checkerboard(height: int, width: int) -> Float[Tensor, "height width"]:
+    """Squares of two light greys, about eight along the shorter side."""
+    side = max(1, min(height, width) // 8)
+    rows, columns = torch.arange(height) // side, torch.arange(width) // side
+    return torch.where((rows[:, None] + columns) % 2 == 0, 1.0, 0.8)

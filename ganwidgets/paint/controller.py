@@ -228,6 +228,12 @@ class PaintController(HistorySession, LayerSession):
 
     # What is shown
 
+    def relabelled(self) -> None:
+        parts = [self._canvas, self._levels, *([self._elsewhere] if self._elsewhere is not None else [])]
+        for part in parts:
+            part.network = self.network
+        self._show_scenes()
+
     def update(self, *, background: bool = True) -> Job:
         """Draw what is shown again; happens by itself when something changes."""
         with lock:

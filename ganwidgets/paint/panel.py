@@ -22,7 +22,14 @@ from ganwidgets.paint.controller import PaintController
 from ganwidgets.paint.files import to_json
 from ganwidgets.paint.panel_places import BetterPlaces
 from ganwidgets.paint.report import PaintReport
-from ganwidgets.panels import ComposedPanel, bundled_dissection, callable_module, segmenter_for
+from ganwidgets.panels import (
+    ComposedPanel,
+    bundled_dissection,
+    callable_module,
+    class_picker,
+    class_wires,
+    segmenter_for,
+)
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.wiring import Gate, Wire, join, show
 
@@ -122,6 +129,7 @@ class Panel(ComposedPanel):
         self.painter = ui.MaskPainter()
         self.scenes = ui.ImageGrid(title="Scenes", message="Drawing the scenes…", multiple=False)
         self.seed = ui.Controls(fields=[views.SEED])
+        self.classes = class_picker(self.network)
         self.stack = ui.EditStack(title="Strokes", message="Nothing is painted yet.")
         self.compare = ui.Compare(title="Before and after", message="Drawing the scene…")
         self.files = ui.Download(files=views.FILES)
@@ -131,7 +139,7 @@ class Panel(ComposedPanel):
             ui.column(
                 ui.row(self.picker, self.run_bar, weights=(5, 6)),
                 ui.row(
-                    ui.column(self.palette, self.settings, self.seed),
+                    ui.column(*([self.classes] if self.classes else []), self.palette, self.settings, self.seed),
                     ui.column(self.painter, self.scenes),
                     ui.column(self.stack, self.compare, self.files),
                     weights=(5, 8, 6),
@@ -204,6 +212,7 @@ class Panel(ComposedPanel):
         yield show(p, "scenes", self.scenes, "sheets", lambda pictures: views.strip(pictures, "scenes"))
         yield join(p, "scene", self.scenes, "selected", to_view=lambda i: [i], to_python=lambda chosen: chosen[-1])
         yield join(p, "seed", self.seed, "values", key="seed")
+        yield from class_wires(self.classes, p, self.dissecting, self.inserting)
         yield show(p, ["many_before", "many_after"], self.others, ["sheets", "title"], views.others)
         self.apply.on_request("press", lambda name: p.apply_to_many(self.apply.values["n"]))
 

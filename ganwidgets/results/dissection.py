@@ -95,6 +95,8 @@ class Dissection:
         layers: results by layer name.
         thumbnails: "index" (m,), "images" uint8 (m, height, width, 3), "segs" (m, slot, height, width).
         notes: sentences about what had to be done differently.
+        label: number of the class that the network was told to draw; None: all, or a network without classes.
+        class_name: of that class.
     """
 
     network: str
@@ -108,6 +110,13 @@ class Dissection:
     layers: Mapping[str, LayerResult]
     thumbnails: Mapping[str, np.ndarray]
     notes: tuple[str, ...] = ()
+    label: int | None = None
+    class_name: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The network, and the class it was told to draw."""
+        return self.network if self.label is None else f"{self.network}, class {self.class_name!r}"
 
     @property
     def seed(self) -> int:
@@ -128,7 +137,9 @@ class Dissection:
         parts = [f"{n}: {int(r.labelled.sum())} of {len(r.concept)} units labelled" for n, r in self.layers.items()]
         asked = self.options["n"]
         seen = f"{'' if self.complete else f'{self.n:,} of '}{asked:,} image{'' if asked == 1 else 's'}"
-        return f"Dissection of {self.network!r} with {self.segmenter!r}, {seen}, rule {self.rule!r}; {'; '.join(parts)}"
+        drawn = "" if self.label is None else f", class {self.class_name!r},"
+        of = f"{self.network!r}{drawn} with {self.segmenter!r}"
+        return f"Dissection of {of}, {seen}, rule {self.rule!r}; {'; '.join(parts)}"
 
     def layer(self, name: str | None = None) -> LayerResult:
         """The result of a layer; the name may be left out when there is only one.

@@ -120,6 +120,8 @@ def save(dissection: Dissection, path: Path) -> Path:
         "options": dict(dissection.options),
         "n": dissection.n,
         "notes": list(dissection.notes),
+        "label": dissection.label,
+        "class_name": dissection.class_name,
     }
     about |= {name: getattr(dissection, name) for name in _PLAIN}
     return write_parts(path, FORMAT, VERSION, about, tensors)
@@ -160,5 +162,7 @@ def _dissection(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Dissec
         layers=layers,
         thumbnails=thumbnails,
         notes=tuple(about["notes"]),
+        label=about.get("label"),  # files of older versions do not have it
+        class_name=about.get("class_name", ""),
         **texts,
     )

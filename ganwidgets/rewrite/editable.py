@@ -21,6 +21,7 @@ from ganwidgets.models.layers import did_you_mean
 from ganwidgets.models.passes import first_tensor
 from ganwidgets.models.protocol import State
 from ganwidgets.models.stylegan2_layers import ModulatedConv2d, StyledConv
+from ganwidgets.models.stylegan3_layers import FilteredLayer
 from ganwidgets.nn.linalg import expand_update
 
 
@@ -182,6 +183,11 @@ def _named(network: Generator, layer: str) -> str:
     inside = [name for name in inside if _convolution(network, name)]
     if len(inside) == 1:
         return inside[0]
+    if isinstance(modules[layer.partition(".")[0]], FilteredLayer):
+        raise ValueError(
+            f"`layer` {layer!r} cannot be rewritten: StyleGAN3 filters a layer's values after the nonlinearity, so "
+            f"that no value belongs to one key. {_choice(network)}"
+        )
     if inside:
         raise ValueError(f"`layer` {layer!r} holds {len(inside)} convolutions; say which: {inside}")
     raise ValueError(f"`layer` {layer!r} is not a convolution and none is directly inside it. {_choice(network)}")

@@ -164,7 +164,7 @@ def modulated_problem(
         counts = exact(target.where).flatten() * target.weight
         here = counts > 0
         few = (every.answers[here], every.before[:, here], every.shift[:, here], goal[:, here], counts[here])
-        pictures.append(StyledPlaces(every.demodulation, *few))
+        pictures.append(StyledPlaces(every.demodulation, *few, every.gain, every.limit))
         whole.append(every)
     errors = [p.goal - p.values(goal.new_zeros(len(goal), p.answers.shape[1])) for p in pictures[: len(targets)]]
     n, level = scale_of(torch.cat(errors, 1), torch.cat([p.weight for p in pictures[: len(targets)]]))

@@ -1,7 +1,8 @@
 """What a styled layer gives for an edit, place by place, with its exact derivatives.
 
-The value of unit o at a place is √2 · lrelu(d_o · (c_o + A x_o) + noise + bias): what the convolution gives now, what
-the edit x adds (with the blur of a layer that upsamples), both times the demodulation
+The value of unit o at a place is g · lrelu(d_o · (c_o + A x_o) + noise + bias): what the convolution gives now, what
+the edit x adds (with the blur of a layer that upsamples), both times the demodulation, then a gain g, usually √2. Some
+networks clamp values to ± a limit, beyond which an edit changes nothing. The demodulation is
 
     d_o = (own_o + 2 x·cross_o + xᵀ Q x)^(−1/2),
 
@@ -21,7 +22,7 @@ from ganwidgets.rewrite.editable import EditableLayer
 from ganwidgets.rewrite.least_squares import weighted_squares
 from ganwidgets.rewrite.responses import convolve, exact, projected, responses
 
-GAIN, SLOPE = 2**0.5, 0.2  # of the leaky ReLU
+SLOPE = 0.2  # of the leaky ReLU
 TINY = 1e-8  # under the root of the demodulation
 
 
@@ -63,6 +64,8 @@ class StyledPlaces:
         shift: noise and bias.
         goal: values wanted.
         weight: what each place counts.
+        gain: of the leaky ReLU.
+        limit: values are clamped to ± this; infinite if they are not.
     """
 
     demodulation: Demodulation
@@ -71,10 +74,16 @@ class StyledPlaces:
     shift: Float[Tensor, "unit place"]
     goal: Float[Tensor, "unit place"]
     weight: Float[Tensor, " place"]
+    gain: float
+    limit: float
 
     def values(self, x: Float[Tensor, "unit unknown"]) -> Float[Tensor, "unit place"]:
         """What the layer gives with the edit."""
-        return rectified(self.demodulation(x)[0] * (self.before + x @ self.answers.T) + self.shift)
+        return self._rectified(self.demodulation(x)[0] * (self.before + x @ self.answers.T) + self.shift)
+
+    def _rectified(self, inside: Float[Tensor, "unit place"]) -> Float[Tensor, "unit place"]:
+        rectified = torch.where(inside > 0, self.gain * inside, self.gain * SLOPE * inside)
+        return rectified.clamp(-self.limit, self.limit)
 
     def normal(
         self, x: Float[Tensor, "unit unknown"], weight: Float[Tensor, "unit place"]
@@ -86,8 +95,9 @@ class StyledPlaces:
         d, bend = self.demodulation(x)
         inside = self.before + x @ self.answers.T
         outside = d * inside + self.shift
-        gain = torch.where(outside > 0, GAIN, GAIN * SLOPE)
-        squares, errors = weight * gain**2, weight * gain * (self.goal - rectified(outside))
+        values = self._rectified(outside)
+        gain = torch.where(outside > 0, self.gain, self.gain * SLOPE) * (values.abs() < self.limit)
+        squares, errors = weight * gain**2, weight * gain * (self.goal - values)
         mixed = (d * ((squares * inside) @ self.answers))[:, :, None] * bend[:, None]
         bent = (squares * inside**2).sum(1)[:, None, None] * bend[:, :, None] * bend[:, None]
         matrix = d[..., None] ** 2 * weighted_squares(self.answers, squares) + mixed + mixed.mT + bent
@@ -113,7 +123,8 @@ def styled_places(
         shift = shift + exact(styled.noise.weight * args[2]).flatten(2)[0]
     style = exact(conv.modulation(args[1]))[0]
     demodulation = _demodulation(stored * conv.scale, style, exact(context) * conv.scale, conv.demodulate)
-    places = StyledPlaces(demodulation, answers, before, shift, before, torch.ones_like(before[0]))
+    end = (styled.activate.gain, styled.activate.limit or float("inf"))
+    places = StyledPlaces(demodulation, answers, before, shift, before, torch.ones_like(before[0]), *end)
     return replace(places, goal=places.values(answers.new_zeros(len(before), answers.shape[1])))
 
 
@@ -121,11 +132,6 @@ def mean_slopes(places: StyledPlaces) -> Float[Tensor, "unit unknown unknown"]:
     """Second moment, over places, of the derivative of a value in the unknowns, without an edit."""
     x = places.goal.new_zeros(len(places.goal), places.answers.shape[1])
     return places.normal(x, torch.full_like(places.goal, 1 / places.goal.shape[1]))[0]
-
-
-def rectified(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Leaky ReLU times √2."""
-    return torch.where(x > 0, GAIN * x, GAIN * SLOPE * x)
 
 
 def _demodulation(weight: Tensor, style: Tensor, context: Tensor, on: bool) -> Demodulation:

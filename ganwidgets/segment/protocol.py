@@ -49,19 +49,32 @@ def check_segmenter_attributes(segmenter: object) -> None:
             f"`segmenter` must have name, concepts, categories, slots and __call__(images) -> seg; "
             f"{type(segmenter).__name__} lacks {', '.join(lacks)}. ganwidgets.segment.load('scenes') is an example"
         )
-    concepts, categories = list(segmenter.concepts), list(segmenter.categories)
+    check_concepts(segmenter, "segmenter")
+
+
+def check_concepts(source: object, called: str) -> None:
+    """Refuse names that cannot be told apart, or a concept without a category.
+
+    Args:
+        source: what has `concepts`, `categories` and `slots`.
+        called: how errors call it.
+
+    Raises:
+        ValueError: there is no concept, one is named twice, or not every concept has a category.
+    """
+    concepts, categories = list(source.concepts), list(source.categories)
     if not concepts or len(set(concepts)) < len(concepts):
         twice = sorted({c for c in concepts if concepts.count(c) > 1})
         received = f"twice: {twice}" if twice else "none"
-        raise ValueError(f"`segmenter.concepts` must name at least one concept, each once; got {received}")
+        raise ValueError(f"`{called}.concepts` must name at least one concept, each once; got {received}")
     if len(categories) != len(concepts):
         raise ValueError(
-            f"`segmenter.categories` must give one category for each of the {len(concepts)} concepts, "
+            f"`{called}.categories` must give one category for each of the {len(concepts)} concepts, "
             f"got {len(categories)}"
         )
-    if not list(segmenter.slots):
+    if not list(source.slots):
         raise ValueError(
-            '`segmenter.slots` must name at least one slot, got none; use slots=("object",) for plain masks'
+            f'`{called}.slots` must name at least one slot, got none; use slots=("object",) for plain masks'
         )
 
 

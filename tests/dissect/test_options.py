@@ -37,7 +37,7 @@ def test_counts_have_a_least(options, name, value, least):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"rule": "iou"}, r"`rule` must be one of \['top_fraction', 'iqr'\], got 'iou'"),
+        ({"rule": "iou"}, r"`rule` must be one of \['top_fraction', 'iqr', 'netdissect'\], got 'iou'"),
         ({"top_fraction": 0.5}, "`top_fraction` must lie between 0 and 0.5"),
         ({"top_fraction": 0}, "`top_fraction` must lie between 0 and 0.5"),
         ({"top_fraction": float("nan")}, "`top_fraction` must lie between 0 and 0.5"),

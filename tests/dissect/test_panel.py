@@ -638,7 +638,7 @@ def test_the_panel_function_keeps_its_signature_and_its_words():
     for first in ("gw.dissect.panel", "import ganwidgets.dissect.panel", "from ganwidgets.dissect.panel import Panel"):
         program = f"import inspect, ganwidgets as gw\n{first}\n{look}\n{look}"
         ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert ran.stdout.splitlines() == ["True Dissect a generator in a notebook cell a"] * 2
+        assert ran.stdout.splitlines() == ["True Dissect a network in a notebook cell: `p"] * 2
 
 
 def test_closing_stops_the_run_and_frees_what_it_held(make):

@@ -115,7 +115,9 @@ def test_a_discriminator_is_recognised(tmp_path):
 
 def test_an_unknown_family_is_told_how_to_be_wrapped(tmp_path):
     torch.save({"mapping.0.weight": torch.ones(4, 4), "step": torch.tensor(3)}, tmp_path / "style.pt")
-    expected = "got 2 others (mapping.0.weight (4, 4), step (), …). Build their module in Python"
+    expected = (
+        "got 2 others (mapping.0.weight (4, 4), step (), …). Say how they are put together, load(file, recipe=[...])"
+    )
     with pytest.raises(ValueError, match=re.escape(expected)):
         load(tmp_path / "style.pt")
 
@@ -123,3 +125,9 @@ def test_an_unknown_family_is_told_how_to_be_wrapped(tmp_path):
 def test_something_else_is_refused():
     with pytest.raises(TypeError, match=r"`source` must be a name such as 'scenes'.*got int"):
         load(5)
+
+
+def test_weights_that_do_not_fit_together_are_told(state):
+    damaged = state | {"layer1.conv.weight": torch.ones(4, 0, 4, 4)}
+    with pytest.raises(ValueError, match=r"must be those of a whole Progressive GAN, but do not fit together"):
+        load(damaged)

@@ -155,4 +155,17 @@ def test_pictures_to_look_at(channels):
     pixels = torch.tensor([-1.0, 0.0, 1.0, 5.0]).expand(1, channels, 1, 4)
     shown = to_uint8(pixels)
     assert shown.shape == (1, 1, 4, 3) and shown.flags["C_CONTIGUOUS"]
-    assert [row.tolist() for row in shown[0, 0]] == [[0] * 3, [128] * 3, [255] * 3, [255] * 3]
+    values = [0, 128, 255, 255]
+    if channels == 4:  # as transparent as they are dark, over light grey (255) and darker grey (204) in turn
+        values = [255, round(0.5 * 128 + 0.5 * 204), 255, 255]
+    assert [row.tolist() for row in shown[0, 0]] == [[value] * 3 for value in values]
+
+
+def test_behind_transparent_pictures_is_a_checkerboard():
+    clear = torch.zeros(1, 4, 16, 24)
+    clear[:, 3] = -1
+    shown = to_uint8(clear)[0, :, :, 0]
+    assert shown[:2, :2].tolist() == [[255, 255]] * 2 and shown[:2, 2:4].tolist() == [[204, 204]] * 2
+    assert shown[2:4, :2].tolist() == [[204, 204]] * 2
+    clear[:, :3], clear[:, 3] = 0.2, 1
+    assert (to_uint8(clear) == 153).all()
