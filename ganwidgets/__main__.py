@@ -53,8 +53,13 @@ def _complain(sentence: object) -> None:
 
 
 def _printable(text: str) -> str:
-    """Text that may come from a file, without what moves a cursor or colours a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    """Text that may come from a file, without what moves a cursor or colours a terminal; lines stay lines."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
+def _say(text: object) -> None:
+    """Print on standard output what may hold names from a file."""
+    print(_printable(str(text)))
 
 
 app = typer.Typer(
@@ -89,7 +94,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
 ) -> None:
     if version:
-        print(f"ganwidgets {__version__}")
+        _say(f"ganwidgets {__version__}")
         raise typer.Exit
 
 
@@ -113,9 +118,9 @@ def demo(
             _stderr.print("Stopped; the page was not written.")
             raise typer.Exit(130)
         write_page(dissection, out)
-        print(summary(dissection))
-        print(f"Written: {out}  (open it with a browser; it works without a network)")
-        print(f"Next, live in a notebook: {_notebook_hint()}")
+        _say(summary(dissection))
+        _say(f"Written: {out}  (open it with a browser; it works without a network)")
+        _say(f"Next, live in a notebook: {_notebook_hint()}")
 
 
 @app.command()
@@ -135,7 +140,7 @@ def doctor() -> None:
         console.print(f"[{colours[verdict]}]{verdict:<9}[/] {escape(finding.topic)}: {escape(finding.value)}")
         if finding.advice:
             console.print(f"          -> {escape(finding.advice)}")
-    print("Nothing needed is missing." if not problems else f"{problems} to put right before ganwidgets can work.")
+    _say("Nothing needed is missing." if not problems else f"{problems} to put right before ganwidgets can work.")
     raise typer.Exit(bool(problems))
 
 
@@ -198,11 +203,11 @@ def dissect(
             else:
                 kept = f"kept in {save}" if save is not None else "not kept (--save FILE keeps it)"
                 fate = f"the partial result of {dissection.n} images is {kept}"
-            _stderr.print(f"Stopped; {escape(fate)}.", soft_wrap=True)
+            _stderr.print(f"Stopped; {escape(_printable(fate))}.", soft_wrap=True)
             raise typer.Exit(130)
         dissection.to_html(out)
-        print(summary(dissection))
-        print("\n".join(f"Written: {path}" for path in (out, save) if path is not None))
+        _say(summary(dissection))
+        _say("\n".join(f"Written: {path}" for path in (out, save) if path is not None))
 
 
 @app.command(epilog="Example:  ganwidgets layers scenes")
@@ -217,7 +222,7 @@ def layers(
         chosen = dissect.default_layer(network)
         for name in network.map_layers:
             units, height, width = network.layers[name].shape
-            print(f"{name:<24}{units:>6}{height:>8} x {width}{'   default' if name == chosen else ''}")
+            _say(f"{name:<24}{units:>6}{height:>8} x {width}{'   default' if name == chosen else ''}")
 
 
 @app.command(epilog="Example:  ganwidgets inspect network.pkl")
@@ -257,7 +262,7 @@ def _show(found: Any) -> None:
             parts.add_row(Text(_printable(name), overflow="fold"), " x ".join(map(str, shape)), kind)
         console.print(parts)
         if (more := len(found.tensors) - MOST_TENSORS) > 0:
-            print(f"and {more} more")
+            _say(f"and {more} more")
 
 
 def summary(dissection: Any) -> str:
@@ -304,7 +309,7 @@ def _one_sentence() -> Iterator[None]:
     """Turn what the library says about bad input into one sentence and exit code 2."""
 
     def show(message, *_: object, **__: object) -> None:
-        _stderr.print(f"[yellow]Note:[/] {escape(str(message))}")
+        _stderr.print(f"[yellow]Note:[/] {escape(_printable(str(message)))}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -315,7 +320,7 @@ def _one_sentence() -> Iterator[None]:
                 raise
             if isinstance(error, OSError) and error.strerror:
                 error = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-            _complain(error)
+            _complain(str(error) or "this needs more memory than there is")
             raise typer.Exit(2) from None
 
 

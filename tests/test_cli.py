@@ -7,10 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 from typer.testing import CliRunner
 
+import ganwidgets.__main__ as main
 from ganwidgets import doctor
 from ganwidgets.__main__ import app
 
@@ -212,3 +214,12 @@ def test_weights_are_compared_with_their_record(tmp_path):
     assert findings([])["bundled weights"].verdict == "problem"
     (tmp_path / "provenance.json").unlink()
     assert [f.verdict for f in doctor.check_weights(tmp_path)] == ["problem"]
+
+
+def test_names_from_a_file_cannot_move_the_cursor(capsys):
+    main._say("a\x1b[31mb\x07\nc")
+    assert capsys.readouterr().out == "a?[31mb?\nc\n"
+    with main._one_sentence():
+        warnings.simplefilter("always")
+        warnings.warn("d\x1b[2Je", stacklevel=1)
+    assert "d?[2Je" in capsys.readouterr().err

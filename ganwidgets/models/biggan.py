@@ -26,6 +26,7 @@ from ganwidgets.models.family import Family
 from ganwidgets.models.found import Found
 from ganwidgets.models.latents import standard_normal, truncate
 from ganwidgets.models.passes import Inputs
+from ganwidgets.models.pipeline import check_map
 from ganwidgets.models.spectral import without_spectral_norm
 from ganwidgets.models.state_dicts import MOST_PIXELS, with_weights
 
@@ -259,6 +260,8 @@ def _sizes(state: Mapping[str, Tensor]) -> Sizes:
             f"a BigGAN-deep must have blocks for at most {MOST_PIXELS} pixels a side, steered by a latent and a class, "
             f"got {n_blocks} blocks, {condition} numbers to steer them and {embedding} of a class"
         )
+    for number, (_, _, units) in enumerate(block for block in blocks if block is not None):
+        check_map("a BigGAN-deep", units, 4 * 2 ** ((number + 1) // 2))
     n_stats, width = shape("generator.bn.running_means", 2)
     if n_stats < 2:
         raise ValueError(f"a BigGAN-deep must have statistics for several truncations, got {n_stats}")

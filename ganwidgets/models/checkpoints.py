@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ganwidgets.models import selfcheck, zoo
@@ -79,7 +80,7 @@ def load(
     content, path = read(source)
     description = None if recipe is None else read_recipe(recipe, path)
     try:
-        found = find_generator(content)
+        found = _in_single(find_generator(content))
         if description is not None:
             generator = _from_recipe(description, found, name or content.name, prior)
         else:
@@ -118,24 +119,33 @@ def build(found: Found, name: str) -> Generator:
     Raises:
         ValueError: it is of no family known here, or damaged.
     """
+    found = _in_single(found)
     family = family_of(found)
     try:
         return family.build(found, name)
-    except (ValueError, ImportError):
+    except ImportError:
         raise
-    except MemoryError as error:
-        raise ValueError(_too_large(family, found)) from error
     except Exception as error:  # weights that do not fit together can fail anywhere
-        if "allocate memory" in str(error):  # torch has no error of its own for it
-            raise ValueError(_too_large(family, found)) from error
+        if needs := selfcheck.memory_needed(error):
+            raise ValueError(_too_large(family, found, needs)) from error
+        if isinstance(error, ValueError):
+            raise
         raise ValueError(
             f"the weights must be those of a whole {family.name}, but do not fit together ({shown(error)})"
         ) from error
 
 
-def _too_large(family: Family, found: Found) -> str:
+def _in_single(found: Found) -> Found:
+    """Double precision made float32, which latents have."""
+    if not any(part.dtype == torch.float64 for part in found.state.values()):
+        return found
+    state = {key: part.float() if part.dtype == torch.float64 else part for key, part in found.state.items()}
+    return replace(found, state=state, notes=(*found.notes, "float64 weights were made float32"))
+
+
+def _too_large(family: Family, found: Found, needs: str) -> str:
     n = sum(part.numel() for part in found.state.values())
-    return f"this {family.name} of {n:,} parameters needs more memory than there is"
+    return f"this {family.name} of {n:,} parameters {needs}"
 
 
 def family_of(found: Found) -> Family:
@@ -161,7 +171,7 @@ def _from_recipe(description: Recipe, found: Found, name: str, prior: str | Samp
     try:
         return from_recipe(description, found.state, name, prior=prior)
     except ValueError as error:
-        if "class_name" not in found.config:
+        if "keras" not in found.config:
             raise
         raise ValueError(f"{error}. A Keras file with its own layers needs no `recipe`: leave it out") from error
 

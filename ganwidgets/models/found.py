@@ -18,6 +18,7 @@ from ganwidgets.models.inert import Stub
 from ganwidgets.models.inert_names import shown
 from ganwidgets.models.inert_trees import text_of
 from ganwidgets.models.saved_modules import class_names, is_module, module_weights, whole_tensors
+from ganwidgets.models.strangers import stranger
 
 BESIDE = ("latent_avg",)
 """Weights that are saved beside the generator's, not among them."""
@@ -221,7 +222,7 @@ def _is_wrapper(group: str, state: Mapping[str, Tensor]) -> bool:
     """Whether the first part of all names says nothing about the network."""
     inside = [key.partition(".")[2] for key in state]
     if group.lower() in roles.HOLDERS:
-        return all(inside) and not any(key.partition(".")[0].isdigit() for key in inside)
+        return all(inside) and not stranger(state) and not any(key.partition(".")[0].isdigit() for key in inside)
     return group.lower() in roles.WRAPPERS and all(inside)
 
 

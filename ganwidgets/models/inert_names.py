@@ -151,19 +151,19 @@ class Names:
 
     # What the names in the table make
 
-    def tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
+    def tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor | Expanded:
         """torch's `_rebuild_tensor` and `_rebuild_tensor_v2`: …, requires_grad, hooks, metadata."""
         _no_metadata(rest[2:])
         return as_tensor(storage, offset, size, stride, None, self._budget)
 
-    def typed_tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
+    def typed_tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor | Expanded:
         """torch's `_rebuild_tensor_v3`: …, requires_grad, hooks, dtype, metadata."""
         _no_metadata(rest[3:])
         if len(rest) < 3 or not isinstance(rest[2], torch.dtype):
             raise DamagedError("its pickle makes a tensor of what is no type")
         return as_tensor(storage, offset, size, stride, rest[2], self._budget)
 
-    def subclass_tensor(self, how: Any, kind: Any, args: Any, *state: Any) -> Tensor:
+    def subclass_tensor(self, how: Any, kind: Any, args: Any, *state: Any) -> Tensor | Expanded:
         """torch's `_rebuild_from_type_v2`: the plain tensor in a subclass."""
         if not isinstance(how, Name) or how.name not in _TENSORS or not isinstance(args, tuple):
             raise RefusedError(f"makes a tensor by {shown(_name(how))}, which could run code: not read")
@@ -183,7 +183,7 @@ class Names:
         """
         plain = type(name) is str and name.isidentifier() and not name.startswith("_") and len(name) <= _LONGEST
         if more or type(what) is not Name or not what.name.startswith("torch.") or not plain:
-            raise RefusedError(f"wants to call builtins.getattr, which could run code: nothing in it was run; {_ADVICE}")
+            raise RefusedError(f"names builtins.getattr, which could run code: nothing in it was run; {_ADVICE}")
         return Stub(f"{what.name}.{name}")
 
     def nested(self, data: Any) -> Any:

@@ -156,17 +156,15 @@ def _is_size(sizes: Any) -> bool:
 
 
 def numpy_dtype(stub: Any) -> np.dtype | None:
-    """The numeric type that a file describes; None if it is of another kind (text, dates, records).
+    """The numeric type that a file describes; None if it is of another kind (text, dates, records, objects).
 
     Raises:
-        RefusedError: arrays of Python objects.
+        RefusedError: numbers of another byte order.
         DamagedError: no type at all.
     """
     if not isinstance(stub, Stub) or stub.name != "numpy.dtype" or not stub.args or type(stub.args[0]) is not str:
         raise DamagedError("its pickle makes an array of what is no type")
     code, state = stub.args[0][:16], stub.state if isinstance(stub.state, tuple) else ()
-    if code.lstrip("<>|=") in ("O", "O8", "O4"):
-        raise RefusedError("holds Python objects in an array, which are not read: save plain arrays")
     if not re.fullmatch(r"[<>|=]?(b1|[iu][1248]|f[248]|c8|c16|\?)", code) or any(state[2:5]):
         return None
     order = state[1] if len(state) > 1 else "="
@@ -189,7 +187,7 @@ def as_array(shape: Any, dtype: Any, fortran: Any, raw: Any, budget: Budget) -> 
     """A numpy array as a tensor; a stub if it holds no numbers.
 
     Raises:
-        RefusedError: it holds objects, or fewer numbers than it claims.
+        RefusedError: it holds fewer numbers than it claims.
     """
     kind = numpy_dtype(dtype)
     if not _is_size(shape):

@@ -19,7 +19,7 @@ from ganwidgets.models.files import Content
 from ganwidgets.models.found import Found, find_generator
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.inert_names import shown
-from ganwidgets.models.inert_trees import children
+from ganwidgets.models.inert_trees import children, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +147,7 @@ def _weights_facts(found: Found) -> dict[str, str]:
     facts = {"parameters": f"{sum(part.numel() for part in found.state.values()):,} in {len(found.state)} tensors"}
     if name := found.config.get("class_name"):
         facts["class"] = shown(name)
-    plain = {key: value for key, value in found.config.get("options", {}).items() if len(str(value)) <= 60}
+    plain = {key: value for key, value in found.config.get("options", {}).items() if len(text_of(value)) <= 60}
     if plain:
         facts["options"] = ", ".join(f"{shown(key)}={shown(value)}" for key, value in list(plain.items())[:12])
     return facts
@@ -174,7 +174,7 @@ def _tensors(node: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Tensor
         seen.add(id(node))
         named = node.items() if isinstance(node, Mapping) else enumerate(children(node))
         for key, part in named:
-            yield from _tensors(part, f"{path}/{key}" if path else str(key), seen)
+            yield from _tensors(part, f"{path}/{shown(key)}" if path else shown(key), seen)
 
 
 def _sides(shape: tuple[int, ...]) -> str:

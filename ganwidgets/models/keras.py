@@ -17,8 +17,8 @@ from ganwidgets.models.found import Found
 from ganwidgets.models.generator import Generator, TorchGenerator
 from ganwidgets.models.inert_names import shown
 from ganwidgets.models.keras_config import KerasLayer, layers_of, outputs_of
-from ganwidgets.models.keras_numbered import by_kind
 from ganwidgets.models.keras_layers import Build, add_layer
+from ganwidgets.models.keras_numbered import by_kind
 from ganwidgets.models.pipeline import Pipeline
 from ganwidgets.models.state_dicts import with_weights
 

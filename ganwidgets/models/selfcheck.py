@@ -1,10 +1,11 @@
 """Whether a generator that was just loaded draws pictures, and what is likely wrong if it does not.
 
-Two fixed latents are rendered: their pictures must be finite, different, not blank, and on both sides of 0. Pictures
+Two fixed latents are rendered, one at a time: their pictures must be finite, different, not blank, and on both sides of 0. Pictures
 beyond [-1, 1] are told by `Generator.images`, when they are clamped.
 """
 
 import copy
+import re
 from collections.abc import Iterator
 
 import torch
@@ -25,8 +26,12 @@ def complaints(generator: Generator) -> list[str]:
     """What is wrong with the pictures of a generator, each in one sentence with its likely cause; [] if nothing is."""
     z = generator.sample_z(2, seed=SEED)
     try:
-        images = generator.images(z, clamp=False, grad=False)
-    except ValueError as error:
+        images = torch.cat([generator.images(one, clamp=False, grad=False) for one in z.split(1)])
+    except (ValueError, RuntimeError, MemoryError) as error:
+        if needs := memory_needed(error):
+            return [f"{generator.name} {needs}: its pictures were not looked at"]
+        if not isinstance(error, ValueError):
+            raise
         return [f"{generator.name} draws nothing: {error}{_because(_broken(generator.module))}"]
     first, second = images
     if float(images.max() - images.min()) < _ALIKE:
@@ -40,6 +45,21 @@ def complaints(generator: Generator) -> list[str]:
             "if it ends in a sigmoid, give output_range=(0, 1)"
         ]
     return []
+
+
+def memory_needed(error: BaseException) -> str | None:
+    """What an error, or one that caused it, says about memory that there was not; None if it is of another kind."""
+    cause: BaseException | None = error
+    while cause is not None:
+        text = str(cause)
+        if isinstance(cause, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
+            wanted = re.search(r"allocate (\d{1,20}) bytes", text)
+            return f"needs {int(wanted[1]) / 1e9:,.1f} GB at once, more memory than there is" if wanted else _MORE
+        cause = cause.__cause__
+    return None
+
+
+_MORE = "needs more memory than there is"
 
 
 def _strange_statistics(generator: Generator) -> Iterator[str]:

@@ -16,7 +16,7 @@ from ganwidgets.models.conditional import ConditionalGenerator
 from ganwidgets.models.family import Family
 from ganwidgets.models.found import Found
 from ganwidgets.models.generator import Generator, TorchGenerator
-from ganwidgets.models.pipeline import CLASS, LATENT, ClassEmbedding, Pipeline, Reshape, Step
+from ganwidgets.models.pipeline import CLASS, LATENT, ClassEmbedding, Pipeline, Reshape, Step, check_map
 from ganwidgets.models.state_dicts import MOST_PIXELS, with_weights
 
 EMBEDDINGS = ("get_latent.embedding", "embedding")
@@ -90,6 +90,7 @@ def _blocks(state: Mapping[str, Tensor]) -> list[tuple[str, int, int, int]]:
                     )
                 return blocks
             blocks.append((name, convs[0].shape[1], convs[0].shape[0], convs[1].shape[0]))
+            check_map("a self-conditioned GAN", max(blocks[-1][1:]), 4 * 2 ** min(level, 64))
     return blocks
 
 

@@ -203,6 +203,8 @@ def _inside(shape: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
 def _scaled(image: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(image.shape[1:]) == size:
         return image
+    if image.shape[2] == size[1] == 1:  # torch mixes up channels and rows of a single column
+        return _scaled(image.repeat(1, 1, 2), (size[0], 2))[..., :1]
     scaled = F.interpolate(image[None], size, mode="bilinear", align_corners=False, antialias=True)[0]
     return scaled.clamp(-1, 1)  # rounding may leave the range by 1e-7
 

@@ -28,6 +28,9 @@ from ganwidgets.segment.masks import inside, on_size, read_image, read_mask
 USUAL = ("object", "part", "scene", "material", "texture", "color")
 """Categories of the published data set, in the order in which they are told."""
 
+MAX_COLUMNS, MAX_LABELS, MAX_NUMBERS = 64, 64, 2**28
+"""Columns of a table, labels of one cell, and numbers of one segmentation (slots × height × width) that are read."""
+
 _NOT_CATEGORIES = ("image", "split", "ih", "iw", "sh", "sw")
 _SUFFIXES = {"scene": "-s", "color": "-c"}  # of names, so that no two labels share one
 
@@ -87,6 +90,11 @@ class Broden:
         self.slots = tuple(
             f"{category} {level + 1}" if depth[category] > 1 else category for category, level in self._slots
         )
+        if len(self.slots) * self.seg_shape[0] * self.seg_shape[1] > MAX_NUMBERS:
+            raise ValueError(
+                f"index.csv must ask for at most {MAX_NUMBERS:,} numbers an image, got {len(self.slots)} slots of "
+                f"{self.seg_shape[1]} × {self.seg_shape[0]}; read fewer `categories`"
+            )
         check_labelled(self)
 
     def __len__(self) -> int:
@@ -128,7 +136,8 @@ class Broden:
         return image[None]
 
     def _seg(self, row: Row) -> Tensor:
-        seg = np.zeros((len(self.slots), *self.seg_shape), np.int64)
+        kind = np.uint8 if len(self.concepts) < 256 else np.int32  # a label's number is below 65,536
+        seg = np.zeros((len(self.slots), *self.seg_shape), kind)
         for slot, (category, level) in enumerate(self._slots):
             masks, whole = row.masks[category], row.whole[category]
             if level < len(masks):
@@ -212,16 +221,19 @@ def _table(path: Path, needed: Sequence[str]) -> tuple[list[str], list[dict[str,
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
-            lines = list(reader)
+            columns = list(reader.fieldnames or ())
+            if len(columns) > MAX_COLUMNS:
+                raise ValueError(f"{path.name} must have at most {MAX_COLUMNS} columns, got {len(columns):,}")
+            lines = []
+            for row, line in enumerate(reader, 2):
+                if None in line or None in line.values():
+                    raise ValueError(f"{path.name} must have {len(columns)} cells in every line, line {row} has not")
+                lines.append(line)
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} must be a table of text: {error}") from error
-    columns = list(reader.fieldnames or ())
     missing = [name for name in needed if name not in columns]
     if missing or not lines:
         raise ValueError(f"{path.name} must have lines with {', '.join(needed)}, but has no {(missing or ['line'])[0]}")
-    for row, line in enumerate(lines, 2):
-        if None in line or None in line.values():
-            raise ValueError(f"{path.name} must have {len(columns)} cells in every line, line {row} has not")
     return columns, lines
 
 
@@ -229,6 +241,8 @@ def _row(line: dict[str, str], number: int, categories: Sequence[str]) -> Row:
     masks, whole = {}, {}
     for category in categories:
         entries = [entry.strip() for entry in line[category].split(";") if entry.strip()]
+        if len(entries) > MAX_LABELS:
+            raise ValueError(f"index.csv must have at most {MAX_LABELS} labels in a cell, line {number} has more")
         masks[category] = tuple(entry for entry in entries if not entry.lstrip("-").isdecimal())
         whole[category] = tuple(
             _number(entry, "index.csv", number) for entry in entries if entry.lstrip("-").isdecimal()

@@ -131,3 +131,10 @@ def test_weights_that_do_not_fit_together_are_told(state):
     damaged = state | {"layer1.conv.weight": torch.ones(4, 0, 4, 4)}
     with pytest.raises(ValueError, match=r"must be those of a whole Progressive GAN, but do not fit together"):
         load(damaged)
+
+
+def test_double_precision_is_made_single(state):
+    double = load({key: part.double() if part.is_floating_point() else part for key, part in state.items()})
+    assert {part.dtype for part in double.module.state_dict().values() if part.is_floating_point()} == {torch.float32}
+    z = double.sample_z(2)
+    torch.testing.assert_close(double.images(z), load(state).images(z))

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganwidgets.models.files import read_file, read_weights
+from ganwidgets.models.found import find_generator
 
 
 def save(path, **options):
@@ -181,11 +182,17 @@ def test_a_legacy_file_that_claims_too_much_is_refused_before_it_is_read(tmp_pat
         read_weights(tmp_path / "a")
 
 
-def test_a_tensor_expanded_from_little_is_refused(tmp_path):
+def test_a_tensor_expanded_from_little_is_refused_only_among_the_weights(tmp_path):
     torch.save({"a": torch.zeros(1).expand(10**10)}, tmp_path / "a")
     assert (tmp_path / "a").stat().st_size < 2000
-    with pytest.raises(ValueError, match=r"claims a tensor \(10000000000,\) that it does not hold"):
-        read_weights(tmp_path / "a")
+    assert read_weights(tmp_path / "a")["a"].args == ((10**10,),)
+    with pytest.raises(ValueError, match="none was found"):
+        find_generator(read_file(tmp_path / "a"))
+    torch.save({"w": torch.ones(2, 2), "a": torch.zeros(1).expand(3)}, tmp_path / "a")
+    with pytest.raises(ValueError, match="'a' shows the same numbers again and again"):
+        find_generator(read_file(tmp_path / "a"))
+    torch.save({"G": {"w": torch.ones(2, 2)}, "a": torch.zeros(1).expand(3)}, tmp_path / "a")
+    assert list(find_generator(read_file(tmp_path / "a")).state) == ["w"]
 
 
 def test_a_deflated_bomb_is_refused(tmp_path):

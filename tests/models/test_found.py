@@ -2,12 +2,15 @@
 
 import argparse
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from ganwidgets.models import checkpoints
 from ganwidgets.models.checkpoints import load
+from ganwidgets.models.families import FAMILIES
 from ganwidgets.models.files import Content, read_file
 from ganwidgets.models.found import find_generator
 from ganwidgets.models.inert import Stub
@@ -247,3 +250,44 @@ def test_a_classifier_is_told_from_a_discriminator():
     critic = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(32, 1)).state_dict()
     assert "a discriminator" in stranger(critic)
     assert stranger({"a": torch.ones(4, 4)}) == ""
+
+
+BESIDE = {"initted": torch.tensor([True]), "step": torch.tensor(7)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        prefixed("online_model.", OTHER) | prefixed("ema_model.") | BESIDE,
+        prefixed("ema_model.") | BESIDE,
+        prefixed("model."),
+        {"state_dict": prefixed("net.")},
+        {"state_dict": prefixed("generator.") | {"val.mean": torch.zeros(4), "example": torch.zeros(3)}},
+        W | {"epoch": torch.tensor(3)},
+    ],
+)
+def test_what_trainers_save_around_the_weights_is_left(content):
+    found = find_generator(content)
+    assert list(found.state) == ["conv.weight"] and found.state["conv.weight"].all()
+    assert found.ignored or found.notes
+
+
+def test_a_list_of_layers_and_numbers_of_the_network_are_kept():
+    for state in (prefixed("model.0."), W | {"gain": torch.tensor(2.0)}, {"w": torch.ones(2, 2), "n": torch.tensor(3)}):
+        assert list(find_generator(state).state) == list(state)
+
+
+def test_names_are_not_endless():
+    with pytest.raises(ValueError, match="names of more than 1,000 letters"):
+        find_generator({"a" * 1001: torch.ones(2, 2)})
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_too_little_memory_is_said(monkeypatch, error):
+    def fail(found, name):
+        raise error
+
+    family = replace(FAMILIES[0], recognises=lambda found: True, build=fail)
+    monkeypatch.setattr(checkpoints, "FAMILIES", (family,))
+    with pytest.raises(ValueError, match="of 4 parameters needs more memory than there is"):
+        load(W)

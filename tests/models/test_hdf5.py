@@ -9,6 +9,7 @@ import pytest
 
 from ganwidgets.models.files import read_file
 from ganwidgets.models.hdf5_files import read_hdf5
+from ganwidgets.models.inert import DamagedError, RefusedError
 
 h5py = pytest.importorskip("h5py")
 
@@ -152,3 +153,29 @@ def test_a_text_that_leads_in_circles_ends(tmp_path):
     (tmp_path / "a.h5").write_bytes(data)
     with pytest.raises(ValueError, match="cannot be read"):
         read_file(tmp_path / "a.h5")
+
+
+def _heap(data):
+    """Where the names of the group that holds "array" lie: (heap, place of the name)."""
+    place = data.index(b"array\0")
+    return next(at for at in range(len(data)) if data[at : at + 4] == b"HEAP" and 0 < place - at < 500), place
+
+
+def test_a_name_as_long_as_the_file_is_refused():
+    data = bytearray(written(lambda file: file.create_dataset("array", data=[1.0])))
+    heap, _ = _heap(data)
+    start = len(data)
+    data += b"a" * 5000
+    struct.pack_into("<Q", data, heap + 8, 5000)
+    struct.pack_into("<Q", data, heap + 24, start)
+    struct.pack_into("<Q", data, 40, len(data))
+    with pytest.raises(RefusedError, match="a name of more than 1,024 bytes"):
+        read(bytes(data))
+
+
+def test_a_description_that_goes_on_where_it_began_is_refused():
+    block = struct.pack("<HHBxxxQQ", 0x10, 16, 0, 112, 24)
+    head = b"\x89HDF\r\n\x1a\n" + bytes(5) + b"\x08\x08" + bytes(9) + struct.pack("<6Q", 0, 0, 136, 0, 0, 96)
+    data = head.ljust(96, b"\0") + struct.pack("<BxHII4x", 1, 60_000, 1, 24) + block
+    with pytest.raises(DamagedError, match="goes on where it began"):
+        read(data)

@@ -376,7 +376,7 @@ def tensor_of(n: int, sizes, strides, offset=0) -> bytes:
 @pytest.mark.parametrize(
     ("sizes", "strides", "offset"),
     [
-        ((10**10,), (0,), 0),
+        ((10**10,), (0,), 4),
         ((5,), (1,), 0),
         ((2,), (4,), 0),
         ((1,), (1,), 4),
@@ -496,3 +496,85 @@ def test_the_checksum_is_that_of_the_whole_record(tmp_path):
     (tmp_path / "weights").write_bytes(data)
     with pytest.raises(ValueError, match="Bad CRC-32"):
         read_file(tmp_path / "weights")
+
+
+# Small files that would take minutes, or all memory
+
+
+def test_keys_that_share_their_parts_are_refused(tmp_path):
+    shares = b"K\x01q\x00" + b"".join(b"(" + b"h%c" % n * 64 + b"tq%c" % (n + 1) for n in range(4))
+    assert "as a key" in refused(tmp_path, b"\x80\x02" + shares + b"0000}h\x04Ns.")
+    assert read(tmp_path, pickle.dumps({tuple(range(60)): 1})) == {tuple(range(60)): 1}
+
+
+@pytest.mark.parametrize("key", [2**61 - 1, float(2**61), (1, -(2**61)), ((2**62,), 1)])
+def test_numbers_made_to_have_one_hash_are_no_keys(tmp_path, key):
+    assert "as a key" in refused(tmp_path, pickle.dumps({key: None}))
+    assert "as a key" in refused(tmp_path, pickle.dumps({key}, 4))
+
+
+def test_tuples_are_few_among_keys(tmp_path):
+    many = {(n,): n for n in range(501)}
+    assert "among them tuples" in refused(tmp_path, pickle.dumps(many))
+    assert "among them tuples" in refused(tmp_path, pickle.dumps(frozenset(many), 4))
+    del many[(500,)]
+    assert read(tmp_path, pickle.dumps(many | {n: n for n in range(1000)}))[(7,)] == 7
+
+
+LAUGHS = b"]q\x00" + b"".join(b"](" + b"h%c" % n * 10 + b"eq%c" % (n + 1) for n in range(12))
+
+
+def test_what_is_named_again_and_again_is_never_printed(tmp_path):
+    kind = b"ctorch._tensor\n_rebuild_from_type_v2\n(h\x0cNNtR."
+    assert "makes a tensor by a list" in refused(tmp_path, b"\x80\x02" + LAUGHS + kind)
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(h\x0cNNtR."
+    assert "of the kind a list" in refused(tmp_path, b"\x80\x02" + LAUGHS + array)
+    storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nh\x0cX\x03\0\0\0cpuK\x00tQ."
+    assert "by what is no name" in refused(tmp_path, b"\x80\x02" + LAUGHS + storage, "zip")
+
+
+def test_names_are_not_endless(tmp_path):
+    assert "too long for a name" in refused(tmp_path, b"c" + b"a" * 1000 + b"\nb\n.")
+
+
+def test_instructions_are_counted_in_all_pickles_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(inert_tensors, "MOST_OPCODES", 1000)
+    inner = packed(b"\x80\x02" + b"N0" * 250 + b"N.", "legacy")
+    one = b"ctorch.storage\n_load_from_bytes\nB" + struct.pack("<I", len(inner)) + inner + b"\x85R"
+    assert read(tmp_path, b"\x80\x02" + one + b".") is None
+    assert "more than 1,000 instructions" in refused(tmp_path, b"\x80\x02" + one + b"0" + one + b".")
+
+
+def test_a_file_inside_is_not_read_again_and_again(tmp_path):
+    inner = packed(b"\x80\x02B" + struct.pack("<I", 100_000) + bytes(100_000) + b".", "legacy")
+    first = b"ctorch.storage\n_load_from_bytes\nq\x00B" + struct.pack("<I", len(inner)) + inner + b"\x85q\x01R"
+    assert "again and again" in refused(tmp_path, b"\x80\x02" + first + b"0h\x00h\x01R" * 4 + b".")
+
+
+def test_objects_made_from_one_dict_count(tmp_path):
+    state = b"}(" + numbers() + b"uq\x02"
+    made = b"ccopyreg\n_reconstructor\nq\x00cfoo\nBar\nq\x01" + state + b"(h\x01Nh\x02tq\x03"
+    assert "again and again" in refused(tmp_path, b"\x80\x02" + made + b"h\x00h\x03R0" * 50 + b".")
+
+
+# What real files hold beside their weights
+
+
+def test_functions_and_random_states_become_stubs(tmp_path):
+    beside = [torch.tanh, nn.functional.gelu, np.random.default_rng(0), np.random.RandomState(0)]
+    for protocol in (2, 4):
+        found = read(tmp_path, pickle.dumps(beside, protocol))
+        assert found[0].name.endswith(".tanh") and found[1].name == "torch._C._nn.gelu"
+        assert [part.name.rpartition("_pickle.")[2] for part in found[2:]] == ["__generator_ctor", "__randomstate_ctor"]
+    assert read(tmp_path, b"cpandas._libs.arrays\n__pyx_unpickle_NDArrayBacked\n)R.").name.endswith("NDArrayBacked")
+    normed = pickle.dumps(nn.utils.spectral_norm(nn.Linear(2, 2)))
+    assert "weight_orig" in read(tmp_path, normed).state["_parameters"]
+
+
+@pytest.mark.parametrize("what", [b"cos\n", b"cfoo\nBar\n", b"N", b"ctorch.nn\nLinear\nX\x07\0\0\0__new__"])
+def test_getattr_of_anything_else_is_refused_by_name(tmp_path, what):
+    what = what.replace(b"cos\n", b"cfoo\nos\n")
+    name = b"" if what.endswith(b"__new__") else b"X\x06\0\0\0system"
+    assert "names builtins.getattr, which could" in refused(tmp_path, b"cbuiltins\ngetattr\n(" + what + name + b"tR.")
+    function = b"cbuiltins\ngetattr\n(ctorch\nload\nX\x04\0\0\0loadtR"
+    assert "no class" in refused(tmp_path, function + b")R.")

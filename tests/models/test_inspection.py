@@ -52,7 +52,7 @@ def test_it_is_a_text_and_a_frame(checkpoint):
 
 
 def test_what_is_of_no_known_family_lists_its_tensors(tmp_path):
-    save_file({"conv.weight": torch.ones(7, 5, 3, 3), "step": torch.tensor(1)}, tmp_path / "a.safetensors")
+    save_file({"conv.weight": torch.ones(7, 5, 3, 3), "conv.gain": torch.tensor(1)}, tmp_path / "a.safetensors")
     found = inspect(tmp_path / "a.safetensors")
     assert (found.family, found.layers) == ("", ())
     assert "must be those of a generator of a known family" in found.problem

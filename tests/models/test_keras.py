@@ -1,6 +1,7 @@
 """Keras files: every layer against a sum written out by hand, and both ways Keras writes a graph."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -270,3 +271,74 @@ def test_an_h5_file_is_loaded_by_name_of_its_layers(tmp_path):
     check_generator(generator)
     with pytest.raises(ValueError, match="A Keras file with its own layers needs no `recipe`"):
         gw.load(tmp_path / "g.h5", recipe=["linear dense_1", "tanh"])
+
+
+def numbered_weights(bias=True):
+    """Of dense → reshape → norm → conv → conv, as Keras 3 files them: by kind, not by name."""
+    draw = np.random.RandomState(0).standard_normal
+    shapes = {
+        "dense": [(2, 8)],
+        "batch_normalization": [(2,)] * 4,
+        "conv2d": [(3, 3, 2, 2)],
+        "conv2d_1": [(1, 1, 2, 3)],
+    }
+    shapes["dense"] += [(8,)] if bias else []
+    weights = {f"layers/{kind}/vars/{n}": draw(s) for kind, all_ in shapes.items() for n, s in enumerate(all_)}
+    weights["layers/batch_normalization/vars/3"] **= 2
+    return {path: torch.tensor(part, dtype=torch.float32) for path, part in weights.items()}
+
+
+def numbered_model(bias=True):
+    return sequential(
+        layer("InputLayer", "in", batch_shape=[None, 2]),
+        layer("Dense", "spread", use_bias=bias),
+        layer("Reshape", "map", target_shape=[2, 2, 2]),
+        layer("BatchNormalization", "norm"),
+        layer("Conv2D", "conv2d_1", padding="same", use_bias=False),  # named as the folder of the next one
+        layer("Dropout", "drop"),
+        layer("Conv2D", "last", use_bias=False, activation="tanh"),
+    )
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_keras_3_numbers_its_weights(bias, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    weights = numbered_weights(bias)
+    with h5py.File(tmp_path / "model.weights.h5", "w") as file:
+        for path, part in weights.items():
+            file[path] = part.numpy()
+        file["layers/dropout/seed_generator/vars/0"] = np.zeros(2, np.uint32)
+    with zipfile.ZipFile(tmp_path / "g.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(numbered_model(bias)))
+        archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
+    state = gw.load(tmp_path / "g.keras").module.state_dict()
+    where = {"weight": 0, "bias": 1, "running_mean": 2, "running_var": 3}
+    for kind, number in where.items():
+        torch.testing.assert_close(state[f"norm.{kind}"], weights[f"layers/batch_normalization/vars/{number}"])
+    torch.testing.assert_close(state["spread.weight"], weights["layers/dense/vars/0"].T)
+    assert ("spread.bias" in state) == bias
+    torch.testing.assert_close(state["conv2d_1.weight"], weights["layers/conv2d/vars/0"].permute(3, 2, 0, 1))
+    torch.testing.assert_close(state["last.weight"], weights["layers/conv2d_1/vars/0"].permute(3, 2, 0, 1))
+
+
+def test_a_weight_that_is_there_twice_is_refused():
+    model = sequential(
+        layer("InputLayer", "in", batch_input_shape=[None, 4, 4, 3]), layer("Conv2D", "c", use_bias=False)
+    )
+    kernel = torch.ones(1, 1, 3, 3)
+    with pytest.raises(ValueError, match="layer c must have one kernel, but the file holds two"):
+        from_keras(model, {"c/a/kernel:0": kernel, "c/b/kernel:0": kernel * 9})
+
+
+def test_latents_and_classes_that_no_generator_has():
+    def of(shape, classes=None):
+        inputs = [layer("InputLayer", "z", batch_input_shape=[None, *shape])]
+        if classes:
+            inputs.append(layer("InputLayer", "label", batch_input_shape=[None, classes]))
+        conv = layer("Conv2D", "c", ["z"], padding="same", use_bias=False)
+        return from_keras(functional([*inputs, conv], "c"), {"c/c/kernel:0": torch.ones(1, 1, 3, 3)})
+
+    with pytest.raises(ValueError, match="1 to 268,435,456 numbers, got the shape"):
+        of((40960, 40960, 3))
+    with pytest.raises(ValueError, match="class input 'label', but no layer takes it"):
+        of((4, 4, 3), 300_000_000)

@@ -8,7 +8,17 @@ import torch
 
 from ganwidgets.models.files import read_file, read_weights
 from ganwidgets.models.inert import Stub
-from ganwidgets.models.nvidia import NOTE, PERSISTENT, arguments, is_persistent, note, plain, unpack
+from ganwidgets.models.nvidia import (
+    NOTE,
+    PERSISTENT,
+    arguments,
+    is_persistent,
+    limit_of,
+    mapping_of,
+    note,
+    plain,
+    unpack,
+)
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -106,3 +116,19 @@ def test_a_container_written_by_pickle_itself(tmp_path):
     assert source.encode() in (tmp_path / "a.pkl").read_bytes()
     _, kwargs, state = unpack(read_weights(tmp_path / "a.pkl")["G_ema"])
     assert kwargs == {"a": 1} and torch.equal(state["weight"], torch.ones(2, 2)) and not ran.exists()
+
+
+@pytest.mark.parametrize("rate", [None, 0, -1, "x", float("nan"), float("inf"), True])
+def test_a_rate_that_is_none(rate):
+    with pytest.raises(ValueError, match="lr_multiplier as a positive number"):
+        mapping_of({"mapping_kwargs": {"lr_multiplier": rate}})
+    with pytest.raises(ValueError, match="conv_clamp as a positive number"):
+        limit_of({"conv_clamp": rate if rate is not None else -3})
+
+
+@pytest.mark.parametrize("given", [[1], "ab", 3])
+def test_arguments_without_names(given):
+    with pytest.raises(ValueError, match="must give mapping_kwargs as arguments by name"):
+        mapping_of({"mapping_kwargs": given})
+    with pytest.raises(ValueError, match="must give synthesis_kwargs as arguments by name"):
+        arguments({"kwargs": {"synthesis_kwargs": given}})

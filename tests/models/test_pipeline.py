@@ -127,3 +127,18 @@ def test_sizes_are_checked_on_paper_before_anything_is_allocated():
     with pytest.raises(ValueError, match=r"'fc\.1' \(Linear\) does not fit"):
         Pipeline(steps).check_sizes((3,))
     rows().check_sizes((3, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "sentence"),
+    [
+        ((2**31, 2**31, 2**31), 0, "a latent must have 1 to 268,435,456 numbers"),
+        ((0,), 0, "a latent must have 1 to"),
+        ((10**5000,), 0, r"got the shape \(…\)"),
+        ((4,), 100_001, "at most 100,000 classes, got 100,001"),
+        ((4,), 10, "a step that takes its 10 classes, but none does"),
+    ],
+)
+def test_latents_and_classes_that_a_few_bytes_claim(shape, classes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Pipeline([Step("one", nn.Identity())]).check_sizes(shape, classes)

@@ -9,6 +9,7 @@ import torch
 from ganwidgets.models.checkpoints import load
 from ganwidgets.models.files import read_weights
 from ganwidgets.models.progan import ProGAN, canonical_keys, is_progan
+from ganwidgets.models.progan_names import WRITERS
 
 GOLDEN = Path(__file__).parents[1] / "data" / "proggan"
 FILES = ["current.pth", "current.safetensors", "old_features.pth", "tf_variables.npz", "nested_module_legacy.pth"]
@@ -116,4 +117,39 @@ def test_the_missing_variable_of_a_tensorflow_file_is_named():
     assert is_progan(state)
     del state["8x8/Conv1/bias"]
     with pytest.raises(ValueError, match="must hold 8x8/Conv1/bias"):
+        ProGAN.from_state_dict(state)
+
+
+def tiny(naming="current"):
+    torch.manual_seed(0)
+    state = ProGAN((4, 4, 4)).state_dict()
+    return {name: part for name, (_, part) in WRITERS[naming](state, None).items()}
+
+
+@pytest.mark.parametrize(
+    ("naming", "more", "sentence"),
+    [
+        ("tensorflow", {"8x8/Conv0_up/extra": torch.ones(3)}, "of 8 pixels has no 8x8/Conv0_up/extra"),
+        ("tensorflow", {"lod": torch.tensor(1.5)}, "grown to its full size, lod 0, got lod 1.5"),
+        ("tensorflow", {"9999x1/": torch.ones(1)}, "at most 4096 pixels a side, got 9999"),
+        (
+            "features",
+            {"layer1.conv.weight": torch.ones(4, 4, 4, 4)},
+            "features.0.conv.weight and layer1.conv.weight are",
+        ),
+        ("features", {"features.99.conv.weight": torch.ones(1)}, "at most 4096 pixels a side, got 100 layers"),
+        ("current", {"layer999.x": torch.ones(1)}, "at most 4096 pixels a side, got 999 layers"),
+        ("current", {f"layer{'9' * 900}.x": torch.ones(1)}, "1 surplus"),
+    ],
+)
+def test_weights_that_would_be_lost_or_claim_too_much_are_named(naming, more, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ProGAN.from_state_dict(tiny(naming) | more)
+
+
+def test_a_few_weights_cannot_claim_more_than_any_published_network():
+    sizes = [512, *[512] * 8, 300]  # at 1024 pixels, where NVIDIA's have 16 units
+    with torch.device("meta"):
+        state = ProGAN(tuple(sizes)).state_dict()
+    with pytest.raises(ValueError, match="at most 268,435,456 numbers an image in a layer, got 512 units"):
         ProGAN.from_state_dict(state)

@@ -9,7 +9,7 @@ from torch import nn
 from ganwidgets.models.checkpoints import load
 from ganwidgets.models.dcgan import DCGAN
 from ganwidgets.models.generator import TorchGenerator
-from ganwidgets.models.selfcheck import complaints
+from ganwidgets.models.selfcheck import complaints, memory_needed
 
 
 def small(last=nn.Tanh, seed=0):
@@ -104,3 +104,21 @@ def test_half_precision_that_works_is_left_alone():
     with warnings.catch_warnings(action="error"):
         g = load(small().half())
     assert next(g.module.parameters()).dtype == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            RuntimeError("can't allocate memory: you tried to allocate 12000000000 bytes. Error"),
+            "needs 12.0 GB at once",
+        ),
+        (MemoryError(), "needs more memory than there is"),
+        (ValueError("else"), None),
+    ],
+)
+def test_what_is_said_about_memory(error, sentence):
+    outer = ValueError("failed")
+    outer.__cause__ = error
+    said = memory_needed(outer)
+    assert said is None if sentence is None else said.startswith(sentence)

@@ -518,3 +518,32 @@ def test_bad_input_is_answered_in_words(network, call, sentence):
 def test_another_module_is_no_stylegan2():
     with pytest.raises(TypeError, match="`module` must be a StyleGAN2, got Linear"):
         StyleGAN2Generator(nn.Linear(2, 2))
+
+
+def test_two_weights_of_one_name_are_refused():
+    from ganwidgets.models.stylegan2_names import MARKS, canonical_keys
+
+    mark = MARKS["rewriting"]
+    with pytest.raises(ValueError, match=f"{mark} and conv1.conv.modulation.weight are both"):
+        canonical_keys({mark: torch.ones(2, 2), "conv1.conv.modulation.weight": torch.ones(2, 2)} | {})
+
+
+def test_long_names_take_no_longer_than_they_are():
+    from ganwidgets.models.stylegan2_names import rewriting_name
+
+    assert rewriting_name("layer3.sconv." + "a" * 1_000_000).startswith("convs.0.aaa")  # seconds, were it quadratic
+    assert rewriting_name("layer3.sconv.mconv.x.blur.kernel") == "convs.0.conv.blur.kernel"
+    assert rewriting_name(f"layer{'9' * 5000}.sconv.x").startswith("layer999")  # never read as a number
+
+
+@pytest.mark.parametrize(("units", "fits"), [(32, True), (64, True), (512, False)])
+def test_maps_as_large_as_published_ones_are_allowed(units, fits):
+    from ganwidgets.models.stylegan2 import _architecture
+
+    with torch.device("meta"):  # 1024 pixels
+        state = StyleGAN2((8, *[units] * 8), 16, 2).state_dict()
+    if fits:
+        assert _architecture(state, 0.01)["units"][-1] == units
+    else:
+        with pytest.raises(ValueError, match="at most 268,435,456 numbers an image in a layer, got 512 units of 1024"):
+            _architecture(state, 0.01)

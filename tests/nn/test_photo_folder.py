@@ -85,6 +85,16 @@ def test_animations_are_kept_and_told(folder):
     assert photos[photos.names.index("two.gif")][:, 0, 0].tolist() == [1, -1, -1]
 
 
+def test_photos_that_are_too_much_for_the_memory_are_skipped_and_counted(folder, monkeypatch):
+    def short(path, *_, **__):
+        raise MemoryError if path.name == "a.jpg" else TypeError("of another kind")
+
+    monkeypatch.setattr("ganwidgets.nn.photo_folder.read_with_notes", short)
+    photos = photo_folder(folder)
+    assert len(photos) == 0 and len(photos.skipped) == 5
+    assert photos.skipped[:2] == (("a.jpg", "needs more memory than there is"), ("b.png", "of another kind"))
+
+
 def test_options_and_folders_that_do_not_exist(folder, tmp_path):
     with pytest.raises(NotADirectoryError, match="there is no folder"):
         photo_folder(tmp_path / "absent")

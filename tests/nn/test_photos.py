@@ -217,6 +217,53 @@ def test_shrinking_averages():
     assert resized(stripes, (8, 8), "stretch").abs().max() < 0.1
 
 
+@pytest.mark.parametrize("fit", ["crop", "letterbox", "stretch"])
+@pytest.mark.parametrize("shape", [(40, 90), (90, 40), (1, 70), (70, 1)])
+def test_a_picture_in_bands_is_the_same_as_all_at_once(fit, shape, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 4), np.uint8)
+    sizes = (None, 16, (30, 200), (200, 30), (16, 1))
+    whole = [read_photo(pixels, size, fit, background="checkerboard") for size in sizes]
+    monkeypatch.setattr("ganwidgets.nn.photos._BAND", 200)
+    for size, expected in zip(sizes, whole, strict=True):
+        for source in (pixels, Image.fromarray(pixels)):
+            assert torch.allclose(read_photo(source, size, fit, background="checkerboard"), expected, atol=1e-5)
+    assert torch.allclose(resized(whole[0], (30, 200), fit), whole[2], atol=1e-5)
+
+
+def test_a_single_column_is_averaged_too():
+    column = np.repeat(np.repeat([[0, 255]], 8, 0).reshape(16, 1, 1), 3, 2).astype(np.uint8)
+    column[:, 0, 2] = 255
+    photo = read_photo(column, (4, 1), "stretch")
+    assert photo[:2].abs().max() < 0.3 and photo[2].eq(1).all()
+
+
+def test_a_large_picture_made_small_is_never_whole_in_floats(monkeypatch):
+    from ganwidgets.nn import photos
+
+    asked, rows = [], photos._in_unit_range
+    monkeypatch.setattr(photos, "_in_unit_range", lambda part, name: asked.append(part.size) or rows(part, name))
+    assert read_photo(Image.new("RGBA", (3000, 1500)), 64).shape == (3, 64, 64)
+    assert max(width * height for width, height in asked) <= photos._BAND
+    assert sum(width * height for width, height in asked) == 1500 * 1500  # only what is kept
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_a_transparent_colour_of_another_kind_is_told(mode):
+    picture = Image.new(mode, (4, 4))
+    picture.info["transparency"] = b"\0" * 4
+    with pytest.raises(ValueError, match="the picture must have colours that Pillow can turn into red, green and blue"):
+        read_photo(picture)
+
+
+def test_too_little_memory_is_told_and_not_taken_for_damage(monkeypatch):
+    def short(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "load", short)
+    with pytest.raises(ValueError, match="needs more memory than there is"):
+        read_photo(Image.new("RGB", (4, 4)))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

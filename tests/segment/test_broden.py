@@ -125,7 +125,7 @@ def test_a_fingerprint_changes_with_masks_and_with_the_numbers_of_labels(root):
     assert path.stat().st_size == size
     names.append(Broden(root).fingerprint())
     text = (root / "label.csv").read_text()
-    (root / "label.csv").write_text(text.replace("3,head", "9,head"))
+    (root / "label.csv").write_text(text.replace("300,wood", "301,wood"))
     names.append(Broden(root).fingerprint())
     assert names[0] == names[1] and len(set(names)) == 3
 
@@ -150,6 +150,17 @@ def edit(root, old, new):
         (lambda root: (root / "index.csv").write_bytes(b"\xff\xfe\x00"), "must be a table of text"),
         (lambda root: edit(root, "set/1.png,val,8,8", "set/1.png,val,8,9"), "must give one size"),
         (lambda root: edit(root, ",8,8,4,4,,,,5", ",8,8,4,4,,,,5,7,7"), "in every line, line 3 has not"),
+        (
+            lambda root: (root / "index.csv").write_text(",".join(map(str, range(20_000))) + "\na\n" * 9),
+            "index.csv must have at most 64 columns, got 20,000",
+        ),
+        (lambda root: edit(root, ",8,8,4,4,,,,5", ",8,8,4,4,,,," + "5;" * 65), "64 labels in a cell, line 3 has more"),
+        (
+            lambda root: (root / "index.csv").write_text(
+                "image,split,ih,iw,sh,sw,object\na,train,8,8,4096,4096," + "1;" * 60 + "\n"
+            ),
+            "at most 268,435,456 numbers an image, got 60 slots of 4096 × 4096; read fewer `categories`",
+        ),
         (lambda root: edit(root, ",,5", ",,-5"), "whole numbers from 0 on, line 3 has '-5'"),
         (lambda root: edit(root, ",,5", ",,77"), "'set/1.png' must hold labels of label.csv, got 77"),
         (lambda root: edit(root, "set/0_red.png", "../../../etc/passwd"), "leads out of it"),
