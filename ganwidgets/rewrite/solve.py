@@ -253,7 +253,7 @@ def _notes(
         )
     faint = max((float(target.area.max()) for target in seen), default=0.0)
     if 0 < faint < FAINT:
-        notes.append(f"The object is faint: at most {faint:.0%} of a place of this layer is painted.")
+        notes.append(f"The object is faint: at most {max(faint, 0.01):.0%} of a place of this layer is painted.")
     if smoothness and moment is None:
         notes.append("Changes elsewhere were weighed on the targets' own pictures only; give `moment` for a sample.")
     return tuple(notes)

@@ -320,6 +320,8 @@ def layer_of(kind):
 def test_notes_say_what_is_doubtful(layers):
     target, _, context = planted(layers["plain"])
     faint = solved(replace(target, area=target.area / 10), context)
+    dot = solved(replace(target, area=target.area / 1e4), context)
+    assert "at most 1% of a place" in dot.notes[0]
     assert "at most 10% of a place" in faint.notes[0] and "give `moment`" in faint.notes[1]
     assert solved(target, context, smoothness=0).notes == ()
 
