@@ -17,6 +17,7 @@ from ganwidgets.models.files import Content
 from ganwidgets.models.inert import Stub
 from ganwidgets.models.inert_names import shown
 from ganwidgets.models.inert_trees import text_of
+from ganwidgets.models.renaming import renamed
 from ganwidgets.models.saved_modules import class_names, is_module, module_weights, whole_tensors
 from ganwidgets.models.strangers import stranger
 
@@ -114,7 +115,7 @@ class _Search:
             self._leave("n_averaged", "a counter of averaged steps")
         state = self._without_counters(state)
         if any("._orig_mod." in key for key in state):
-            state = {key.replace("._orig_mod.", "."): part for key, part in state.items()}
+            state = renamed(state, lambda key: key.replace("._orig_mod.", "."))
         for _ in range(_DEEPEST):
             groups = list(dict.fromkeys(key.partition(".")[0] for key in state))
             if len(groups) == 1 and _is_wrapper(groups[0], state):

@@ -1,7 +1,7 @@
 """Whether a generator that was just loaded draws pictures, and what is likely wrong if it does not.
 
-Two fixed latents are rendered, one at a time: their pictures must be finite, different, not blank, and on both sides of 0. Pictures
-beyond [-1, 1] are told by `Generator.images`, when they are clamped.
+Two fixed latents are rendered, one at a time: their pictures must be finite, different, not blank, and on both
+sides of 0. Pictures beyond [-1, 1] are told by `Generator.images`, when they are clamped.
 """
 
 import copy

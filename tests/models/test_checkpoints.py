@@ -114,9 +114,9 @@ def test_a_discriminator_is_recognised(tmp_path):
 
 
 def test_an_unknown_family_is_told_how_to_be_wrapped(tmp_path):
-    torch.save({"mapping.0.weight": torch.ones(4, 4), "step": torch.tensor(3)}, tmp_path / "style.pt")
+    torch.save({"mapping.0.weight": torch.ones(4, 4), "gain.n": torch.tensor(3)}, tmp_path / "style.pt")
     expected = (
-        "got 2 others (mapping.0.weight (4, 4), step (), …). Say how they are put together, load(file, recipe=[...])"
+        "got 2 others (mapping.0.weight (4, 4), gain.n (), …). Say how they are put together, load(file, recipe=[...])"
     )
     with pytest.raises(ValueError, match=re.escape(expected)):
         load(tmp_path / "style.pt")
