@@ -30,7 +30,7 @@ OTHERS = (
     {"name": "erase", "kind": "button", "label": "Erase", "hint": "Take out what is drawn at the context."},
     {"name": "zero", "kind": "button", "label": "Zero", "hint": "Let the context have no effect."},
 )
-OPENING = ({"name": "legacy_alpha", "kind": "toggle", "label": "Read masks as the original does, without soft edges"},)
+OPENING = ({"name": "legacy_alpha", "kind": "toggle", "label": "Read masks without soft edges, as the original does"},)
 FILES = (
     {"name": "edits", "label": "Save edits", "hint": "A file that this panel and session.load(path) open."},
     {"name": "request", "label": "Save marks", "hint": "JSON, as the original application saves them."},

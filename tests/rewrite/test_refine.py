@@ -290,7 +290,7 @@ def test_golden_pictures_come_nearer_with_hardly_more_side_effects(case):
         patch_moment(editable, case.z, D),
     )
     start = solve(target, D, moment=moment)
-    *_, last = refine(target, start, moment=moment, steps=60)
+    *_, last = refine(target, start, moment=moment)
     before = editable.network.images(case.z[:64])
 
     def elsewhere(solution):
@@ -298,4 +298,4 @@ def test_golden_pictures_come_nearer_with_hardly_more_side_effects(case):
         return float((second.images(case.z[:64]) - before).abs().mean())
 
     assert picture_error(target, last.solution) < 0.6 * picture_error(target, start)
-    assert elsewhere(last.solution) < 1.25 * elsewhere(start)
+    assert elsewhere(last.solution) < 1.15 * elsewhere(start)
