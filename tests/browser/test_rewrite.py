@@ -119,6 +119,14 @@ def test_a_rule_is_marked_applied_undone_and_the_grid_is_as_it_was(view, noteboo
     assert notebook.ask("(p.session.after == p.session.before).all() and p.edited is p.network") == "True"
 
 
+def test_no_control_leaves_its_column(view):
+    """A label that is too long for a narrow column wraps: what lies left of the panel cannot be read or clicked."""
+    left = "e => [...e.querySelectorAll('.gw-control, .gw-control *')].filter(part => part.checkVisibility())"
+    left += ".map(part => part.getBoundingClientRect().left - e.getBoundingClientRect().left)"
+    found = view.evaluate(left)
+    assert len(found) > 10 and min(found) >= 0
+
+
 def test_a_thumbnail_opens_its_picture_and_the_keys_take_it_out(view, notebook):
     mark(view, notebook, 4, (0.4, 0.5), (0.55, 0.5), "Keep this")
     cells(view).nth(7).click()
