@@ -87,6 +87,7 @@ class Rule(StrEnum):
 
     top_fraction = "top_fraction"
     iqr = "iqr"
+    netdissect = "netdissect"
 
 
 @app.callback(invoke_without_command=True)
@@ -172,8 +173,12 @@ def dissect(
         Rule, typer.Option(help="How units are labelled; docs/dissect.md compares them.")
     ] = Rule.top_fraction,
     top_fraction: Annotated[
-        float, typer.Option(help="Share of pixels counted as active, below 0.5 (rule top_fraction).")
-    ] = 0.01,
+        float | None,
+        typer.Option(
+            help="Share of pixels counted as active, below 0.5 (rules top_fraction, 0.01, and netdissect, 0.005).",
+            show_default=False,
+        ),
+    ] = None,
     truncation: Annotated[
         float | None, typer.Option(help="Draw latents from the normal distribution cut at ± this value.")
     ] = None,

@@ -21,7 +21,7 @@ from ganwidgets.jobs import Controller, lock
 from ganwidgets.models import checkpoints
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.results.files import load
-from ganwidgets.session import LayerSession
+from ganwidgets.session import ClassSession
 from ganwidgets.ui import still
 from ganwidgets.ui.export import page, write
 from ganwidgets.wiring import Wire, join, show
@@ -103,7 +103,7 @@ def class_picker(network: Any) -> ui.Controls | None:
     return ui.Controls(fields=[{"name": "class", "kind": "choice", "label": "Class", "options": options}])
 
 
-def class_wires(picker: ui.Controls | None, first: LayerSession, *others: LayerSession) -> Iterator[Wire]:
+def class_wires(picker: ui.Controls | None, first: ClassSession, *others: ClassSession) -> Iterator[Wire]:
     """What is picked is drawn by the first session, and by all others with it."""
     if picker is None:
         return

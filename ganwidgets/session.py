@@ -1,4 +1,4 @@
-"""What sessions of several methods share: a layer of a network and its units; entries in order that can be undone."""
+"""What sessions of several methods share: the class that is drawn, a layer and its units, and what can be undone."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -12,22 +12,20 @@ from ganwidgets.models.layers import unknown_layer
 from ganwidgets.results.history import History
 
 
-class LayerSession(Controller):
-    """A controller that looks at one layer of a network.
+class ClassSession(Controller):
+    """A controller of a network that may be told which class to draw.
 
     Args:
         network: that is looked at.
-        traits: first values; `layer` is the network's first one by default.
+        traits: first values.
     """
 
-    layer = Unicode(help="Dotted name of a layer, as in `network.layers`.")
-    units = Tuple(help="Numbers of units of the layer, ascending.")
     drawn_class = Int(None, allow_none=True, help="Number of the class that is drawn; None: all.")
 
     def __init__(self, network: Network, **traits: Any) -> None:
         self.network = network
         self._labelled: dict[int | None, Network] = {_label_of(network): network}
-        super().__init__(**{"layer": next(iter(network.layers)), "drawn_class": _label_of(network), **traits})
+        super().__init__(**{"drawn_class": _label_of(network), **traits})
 
     def relabelled(self) -> None:
         """Called when another class is to be drawn, with `network` being the one that draws it: show it."""
@@ -50,6 +48,21 @@ class LayerSession(Controller):
             )
             raise TraitError(f"`drawn_class` must {which}, got {number}.")
         return number
+
+
+class LayerSession(ClassSession):
+    """A controller that looks at one layer of a network.
+
+    Args:
+        network: that is looked at.
+        traits: first values; `layer` is the network's first one by default.
+    """
+
+    layer = Unicode(help="Dotted name of a layer, as in `network.layers`.")
+    units = Tuple(help="Numbers of units of the layer, ascending.")
+
+    def __init__(self, network: Network, **traits: Any) -> None:
+        super().__init__(network, **{"layer": next(iter(network.layers)), **traits})
 
     @validate("layer")
     def _check_layer(self, proposal: Bunch) -> str:

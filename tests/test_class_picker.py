@@ -31,7 +31,10 @@ def red(pictures) -> list[bool]:
 
 
 def test_networks_without_classes_have_no_picker(planted, reader):
-    for panel in (gw.dissect.panel(planted, segmenter=reader, run=False), gw.paint.panel(planted, run=False)):
+    made = [gw.dissect.panel(planted, segmenter=reader, run=False)]
+    made += [method.panel(planted, run=False, key=method.__name__) for method in (gw.paint, gw.ablate)]
+    made.append(gw.rewrite.panel(nn.Sequential(nn.ConvTranspose2d(4, 3, 8), nn.Tanh()), n_sample=2, key="rewrite"))
+    for panel in made:
         assert panel.classes is None
         panel.close()
 
@@ -117,3 +120,117 @@ def test_the_class_stands_in_the_code_the_result_its_file_and_its_page(network, 
     again.dissecting.adopt(every)
     assert again.dissecting.drawn_class is None and again.result is every
     again.close()
+
+
+def test_the_ablation_panel_measures_the_class_that_is_picked(network, reader):
+    options = {"layer": "layers.layer1", "concept": "red", "n": 64, "run": False}
+    panel = gw.ablate.panel(network, segmenter=reader, **options).wait(30.0)
+    sessions = panel._controllers
+    assert [option["label"] for option in panel.classes.fields[0]["options"]][1:] == ["painted", "plain", "any"]
+    panel.units = (0,)
+    for label, all_red in ((0, True), (1, False)):
+        panel.classes.values = {"class": label}
+        panel.wait(30.0)
+        assert {session.drawn_class for session in sessions} == {label} == {s.network.label for s in sessions}
+        assert red(panel.ablating.before) == [all_red] * 12 and not any(red(panel.ablating.after))
+    panel.close()
+
+
+def test_curves_places_and_suspects_are_kept_for_each_class(network, reader):
+    real = torch.zeros(64, 3, 16, 16)
+    panel = gw.ablate.panel(network, segmenter=reader, layer="layers.layer1", concept="red", real=real, run=False)
+    removing, inserting, searching = panel.removing, panel.inserting, panel.searching
+    removing.wanted, removing.n, removing.n_random_sets = ("effect",), 8, 2
+    panel.units, inserting.n, inserting.n_random_sets, searching.n, searching.top_k = (0,), 4, 0, 48, 4
+    panel.classes.values = {"class": 0}
+    for job in (removing.run, inserting.run, searching.find):
+        job(wait=True)
+    painted = removing.curve, inserting.context, searching.found
+    assert painted[0].orders["effect"][0] == 0 and painted[0].before[0] == 8 * 16 * 8  # half of each picture
+    searching.confirm((0,))
+    panel.classes.values = {"class": 2}
+    panel.wait(30.0)
+    assert (removing.curve, inserting.context, searching.found, searching.removal) == (None, None, None, None)
+    assert searching.confirmed == (0,)  # a verdict is on the unit
+    removing.run(wait=True)
+    assert 0 < removing.curve.before[0] < 8 * 16 * 8
+    panel.classes.values = {"class": 0}
+    panel.wait(30.0)
+    assert (removing.curve, inserting.context, searching.found) == painted
+    panel.close()
+
+
+def test_the_ablation_panel_orders_units_by_the_dissection_of_the_class(network, reader):
+    panel = gw.ablate.panel(network, segmenter=reader, layer="layers.layer1", n=64, run=False, key="orders")
+    panel.dissecting.top_fraction = 0.3
+    panel.classes.values = {"class": 0}
+    painted = panel.dissecting.run(wait=True)
+    panel.wait(30.0)
+    assert panel.removing.dissection is painted and panel.concept
+    panel.classes.values = {"class": 1}
+    panel.wait(30.0)
+    assert panel.removing.dissection is None and "IoU" not in panel.removing.rankings
+    panel.classes.values = {"class": 0}
+    panel.wait(30.0)
+    assert panel.removing.dissection is painted and "IoU" in panel.removing.rankings
+    panel.close()
+
+
+class Tinted(nn.Module):
+    """Grey noise through one convolution; the first of two classes is bright, the second dark."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 3, 3, padding=1)
+        with torch.no_grad():
+            self.conv.weight.copy_(torch.linspace(-0.1, 0.1, self.conv.weight.numel()).reshape(3, 4, 3, 3))
+
+    def forward(self, z: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        tint = (c[:, 0] - c[:, 1])[:, None, None, None] * 0.5
+        return torch.tanh(self.conv(z)) * 0.3 + tint
+
+
+@pytest.fixture
+def tinted():
+    torch.manual_seed(3)
+    return ConditionalGenerator(Tinted(), (4, 8, 8), ["bright", "dark"], "tinted")
+
+
+def bright(pictures) -> list[bool]:
+    return [bool(np.asarray(picture).mean() > 128) for picture in pictures]
+
+
+def test_rules_are_made_in_pictures_of_the_class_that_is_picked(tinted):
+    panel = gw.rewrite.panel(tinted, n_sample=8, refining=False).wait(30.0)
+    session, square = panel.session, np.eye(8, dtype=np.float32)
+    panel.classes.values = {"class": 0}
+    panel.wait(30.0)
+    assert all(bright(session.before)) and all(bright(session.after)) and bright([session.image_after]) == [True]
+    panel.marking.paint(square)
+    session.mark("object", 0, square)
+    session.mark("paste", 1, square)
+    session.apply(wait=True)
+    assert session.edits[0].details["class"] == "bright"
+    panel.classes.values = {"class": 1}
+    panel.wait(30.0)
+    assert not any(bright(session.before)) and not any(bright(session.after))
+    assert not session.trays.object and panel.marking.region is None  # they were places in other pictures
+    assert len(panel.edits) == 1 and panel.edited.label == 1  # a rule holds for every class
+    z = tinted.sample_z(2)
+    assert not torch.equal(panel.edited.images(z), session.network.images(z))
+    panel.close()
+
+
+def test_a_report_on_an_edit_is_of_one_class(tinted, reader):
+    panel = gw.rewrite.panel(tinted, reader, n_sample=8, refining=False, key="report").wait(30.0)
+    session, square = panel.session, np.eye(8, dtype=np.float32)
+    session.mark("object", 0, square)
+    session.mark("paste", 1, square)
+    session.apply(wait=True)
+    panel.reporting.n = 4
+    panel.reporting.run(wait=True)
+    assert panel.reporting.report is not None and "class" not in session.edits[0].details
+    panel.classes.values = {"class": 1}
+    panel.wait(30.0)
+    assert panel.reporting.report is None
+    panel.close()

@@ -84,6 +84,17 @@ def test_bad_input_is_one_sentence(arguments, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_rule_of_network_dissection_has_its_own_usual_share(tmp_path):
+    from ganwidgets import dissect
+
+    save, page = tmp_path / "r.gwd", tmp_path / "r.html"
+    about = ("dissect", "scenes", "--layer", "layer5", "--n", 32, "--rule", "netdissect")
+    result = invoke(*about, "--out", page, "--save", save)
+    assert result.exit_code == 0 and "rule netdissect" in result.stdout
+    found = dissect.load(save)
+    assert (found.rule, found.options["top_fraction"]) == ("netdissect", 0.005)
+
+
 def test_an_unwritable_place_is_noticed_before_the_work(tmp_path):
     assert "Create" in complaint("dissect", "scenes", "--n", 100_000, "--out", tmp_path / "no" / "r.html")
     assert "`--save`" in complaint(

@@ -21,6 +21,7 @@ from ganwidgets.ablate.class_passes import BATCH, checked_data, each_prediction
 from ganwidgets.ablate.class_result import ClassAblation
 from ganwidgets.ablate.counts import checked_units
 from ganwidgets.models.classifiers import Classifier, LinearHead
+from ganwidgets.models.devices import precise
 from ganwidgets.models.edits import Edit, set_units, zero_units
 
 TO = ("zero", "mean")
@@ -140,7 +141,7 @@ def unit_edits(
         return [zero_units([unit]) for unit in units]
     if not len(images):
         raise ValueError("`images` must hold at least one image, got none")
-    parts = [LinearHead.means(classifier.acts(part, layer, grad=False)).double().sum(0) for part in images.split(batch)]
+    parts = [precise(LinearHead.means(classifier.acts(part, layer, grad=False))).sum(0) for part in images.split(batch)]
     means = (sum(parts) / len(images)).tolist()
     return [set_units([unit], means[unit]) for unit in units]
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from ganwidgets.ablate.cells import Target, each_presence
 from ganwidgets.ablate.counts import Progress, checked_latents, concept_number, nothing
 from ganwidgets.models import Generator
+from ganwidgets.models.devices import precise
 from ganwidgets.segment import Segmenter
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ def concept_contrast(
     weights = torch.zeros(3, dtype=torch.float64)
     parts = zip(each_presence(here, checked_latents(z)), each_presence(there, z), strict=True)
     for (seen, acts, shown), (_, _, bare) in parts:
-        acts, bare = acts.double(), bare * (shown == 0)
+        acts, shown, bare = (precise(part) for part in (acts, shown, bare * (shown == 0)))
         everywhere = torch.ones_like(shown)
         for row, share in enumerate((shown, bare, everywhere)):
             sums[row] += (acts * share[:, None]).sum((0, 2, 3)).cpu()
-            weights[row] += float(share.double().sum())
+            weights[row] += float(share.sum())
         sums[3] += acts.square().sum((0, 2, 3)).cpu()
         progress(seen / len(z))
     for name, weight in ((f"{concept!r}", weights[0]), (f"{against!r} without {concept!r}", weights[1])):

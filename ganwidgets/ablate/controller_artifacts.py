@@ -62,7 +62,7 @@ class ArtifactsController(LayerSession):
     ) -> None:
         self.real, self.features = real, features
         self.judge = judge
-        self._found: dict[str, ArtifactUnits] = {}
+        self._found: dict[tuple[str, int | None], ArtifactUnits] = {}  # by layer and class
         self._verdicts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         super().__init__(network, **traits)
 
@@ -70,28 +70,28 @@ class ArtifactsController(LayerSession):
 
     def find(self, *, wait: bool = False) -> Job:
         """Search the layer; `wait` does it in the calling thread."""
-        layer, options = self.layer, {"n": self.n, "top_k": self.top_k, "seed": self.seed}
+        network, label, layer = self.network, self.drawn_class, self.layer
+        options = {"n": self.n, "top_k": self.top_k, "seed": self.seed}
 
         def work(progress: Callable[[float], None]) -> ArtifactUnits:
             told = giving_way(progress)
             return find_artifact_units(
-                self.network, layer, real=self._half(0), features=self.features, progress=told, **options
+                network, layer, real=self._half(0), features=self.features, progress=told, **options
             )
 
-        return self.submit(work, self._publish, kind="find", background=not wait)
+        return self.submit(work, lambda found: self._publish(label, found), kind="find", background=not wait)
 
     def measure(self, *, wait: bool = False) -> Job:
         """Switch the confirmed units off and measure the distance to the data; `wait` does it in the calling thread."""
-        layer, units, n, sets, seed = self.layer, self.confirmed, self.n_judge, self.n_random_sets, self.seed + 1
+        network, layer, units = self.network, self.layer, self.confirmed
+        n, sets, seed = self.n_judge, self.n_random_sets, self.seed + 1
 
         def work(progress: Callable[[float], None]) -> RemovalEffect:
             if not units:
                 raise ValueError("`confirmed` must hold at least one unit, got none; look at the suspects and confirm.")
-            judge = RandomFeatures(self.network.image_shape[0], seed=JUDGE_SEED) if self.judge is None else self.judge
+            judge = RandomFeatures(network.image_shape[0], seed=JUDGE_SEED) if self.judge is None else self.judge
             options = {"features": judge, "n_random_sets": sets, "progress": giving_way(progress)}
-            return removal_effect(
-                self.network, layer, units, self.network.sample_z(n, seed), real=self._half(1), **options
-            )
+            return removal_effect(network, layer, units, network.sample_z(n, seed), real=self._half(1), **options)
 
         return self.submit(work, lambda found: self._judged(layer, units, found), kind="judge", background=not wait)
 
@@ -109,6 +109,11 @@ class ArtifactsController(LayerSession):
         """Take back what was decided about units; None takes the selected ones."""
         chosen = self.units if units is None else tuple(units)
         self._decide(*([unit for unit in part if unit not in chosen] for part in (self.confirmed, self.rejected)))
+
+    def relabelled(self) -> None:
+        """Searches are kept for each class, verdicts are on a unit; what was measured is of another class."""
+        self.cancel()
+        self._write(found=self._found.get((self.layer, self.drawn_class)), removal=None)
 
     def close(self) -> None:
         super().close()
@@ -128,9 +133,9 @@ class ArtifactsController(LayerSession):
         with self.hold_trait_notifications():
             self.confirmed, self.rejected = tuple(confirmed), tuple(rejected)
 
-    def _publish(self, found: ArtifactUnits) -> None:
-        self._found[found.layer] = found
-        if found.layer == self.layer:
+    def _publish(self, label: int | None, found: ArtifactUnits) -> None:
+        self._found[found.layer, label] = found
+        if (found.layer, label) == (self.layer, self.drawn_class):
             self._write(found=found)
 
     def _judged(self, layer: str, units: tuple[int, ...], found: RemovalEffect) -> None:
@@ -144,7 +149,7 @@ class ArtifactsController(LayerSession):
         self._verdicts[change.old] = (self.confirmed, self.rejected)
         self.units = ()
         self._decide(*self._verdicts.get(change.new, ((), ())))
-        self._write(found=self._found.get(change.new))
+        self._write(found=self._found.get((change.new, self.drawn_class)))
 
     @observe("found", "by")
     def _list(self, change: Bunch) -> None:
@@ -156,8 +161,9 @@ class ArtifactsController(LayerSession):
         listed = tuple(unit for unit in found.ranking(self.by)[:LISTED] if np.isfinite(values[unit]))
         self._write(listed=listed, pictures=None)
         if listed:
+            network = self.network
             self.submit(
-                lambda progress: (found, listed, top_pictures(found, self.network, listed, count=PICTURES)),
+                lambda progress: (found, listed, top_pictures(found, network, listed, count=PICTURES)),
                 self._hang,
                 kind="pictures",
                 interactive=True,

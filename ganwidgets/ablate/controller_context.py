@@ -68,6 +68,11 @@ class ContextController(LayerSession):
         wish = self._wish
         return self.submit(lambda progress: self._measure(wish, progress), self._publish, background=not wait)
 
+    def relabelled(self) -> None:
+        """Answers are kept for each class; a run of another class is not gone on with."""
+        self.cancel()
+        self._look()
+
     def close(self) -> None:
         super().close()
         self._known.clear()

@@ -95,6 +95,11 @@ class RemovalController(LayerSession):
         wish, wanted = self._wish, tuple(self.wanted)
         return self.submit(lambda progress: self._measure(wish, wanted, progress), self._publish, background=not wait)
 
+    def relabelled(self) -> None:
+        """Curves are kept for each class; a run of another class is not gone on with."""
+        self.cancel()
+        self._look()
+
     def close(self) -> None:
         super().close()
         self._curves.clear()

@@ -38,6 +38,7 @@ from ganwidgets.ablate.counts import (
     resampled,
 )
 from ganwidgets.models import Generator, State, set_units, zero_units
+from ganwidgets.models.devices import precise
 from ganwidgets.models.edits import as_numbers
 from ganwidgets.results.effects import Ablation, EffectResult
 from ganwidgets.segment import Segmenter
@@ -162,7 +163,7 @@ def unit_means(
     total = torch.zeros(network.layer_info(layer).units, dtype=torch.float64)
     for part in z.split(counts.BATCH):
         acts = network.acts(part, layer)
-        total += acts.flatten(2).double().mean(2).sum(0).cpu() if acts.ndim > 2 else acts.double().sum(0).cpu()
+        total += precise(acts.flatten(2)).mean(2).sum(0).cpu() if acts.ndim > 2 else precise(acts).sum(0).cpu()
         progress(0.0)
     return (total / len(z)).float()
 

@@ -34,6 +34,7 @@ from ganwidgets.ablate.counts import (
 )
 from ganwidgets.ablate.effect import checked_ablation, compare
 from ganwidgets.models import Generator
+from ganwidgets.models.devices import precise
 from ganwidgets.models.edits import as_numbers
 from ganwidgets.nn.levels import insertion_value as insertion_value  # paint draws with it, too
 from ganwidgets.results.effects import EffectResult, chance_columns
@@ -260,8 +261,8 @@ def mean_where_present(
     target = Target(network, layer, concept, segmenter)
     total, weight = torch.zeros(target.units, dtype=torch.float64), 0.0
     for seen, acts, presence in each_presence(target, checked_latents(z)):
-        total += (acts * presence[:, None]).double().sum((0, 2, 3)).cpu()
-        weight += float(presence.double().sum())
+        total += precise(acts * presence[:, None]).sum((0, 2, 3)).cpu()
+        weight += float(precise(presence).sum())
         progress(seen / len(z))
     if not weight:
         raise ValueError(f"`concept` must occur in the images, but none of {len(z)} contains {concept!r}; draw more")

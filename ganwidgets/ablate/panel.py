@@ -29,7 +29,14 @@ from ganwidgets.dissect.panel_views import run_state
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models.checkpoints import load
 from ganwidgets.paint.panel_views import coarse_layer, units_of, units_text
-from ganwidgets.panels import ComposedPanel, bundled_dissection, callable_module, segmenter_for
+from ganwidgets.panels import (
+    ComposedPanel,
+    bundled_dissection,
+    callable_module,
+    class_picker,
+    class_wires,
+    segmenter_for,
+)
 from ganwidgets.results.dissection import Dissection
 from ganwidgets.ui.component import plural
 from ganwidgets.wiring import Wire, join, show
@@ -83,7 +90,8 @@ class Panel(ComposedPanel):
         inserting: the `ContextController` of the table of places.
         searching: the `ArtifactsController`, and `mending` an `AblateController` of the units it confirmed.
         dissecting: the `DissectController` that makes a dissection where there is none.
-        layout: the `ui.Layout` of all components; `curve`, `images`, `table`, `suspects`, … are they.
+        layout: the `ui.Layout` of all components; `curve`, `images`, `table`, `suspects`, … are they; `classes` is None
+            for networks without.
     """
 
     layer = Unicode(help="Layer whose units are looked at.")
@@ -112,6 +120,7 @@ class Panel(ComposedPanel):
         self.inserting = ContextController(network, segmenter, layer=d.layer)
         self.searching = ArtifactsController(network, data, features=features, layer=d.layer)
         self.mending = AblateController(network, None, layer=d.layer)
+        self.classes = class_picker(network)
         super().__init__()
         make_components(self)
         self._wires = [
@@ -142,6 +151,8 @@ class Panel(ComposedPanel):
         d, r, a = self.dissecting, self.removing, self.ablating
         yield show(d, ["dissected", "layer"], self.picker, "layers", partial(layer_rows, self.network))
         yield join(d, "layer", self.picker, "layer")
+        yield from class_wires(self.classes, d, r, a, self.inserting, self.searching, self.mending)
+        yield Wire((d, self._draw_class, "drawn_class"))
         yield Wire((d, self._move, "layer"), (d, self._dissected, "result"))
         yield show(d, ["result", "layer"], self.choice, "fields", self._concepts)
         yield join(r, "concept", self.choice, "values", key="concept", to_python=lambda name: name or "")
@@ -256,6 +267,15 @@ class Panel(ComposedPanel):
                 self.removing.dissection = self._known(self.dissecting.result)
                 self.removing.layer = layer
             self._take()
+        self._catch_up()
+
+    def _draw_class(self, change: Bunch) -> None:
+        """A dissection is of one class: units are ordered by that of the class that is drawn, or it is made."""
+        with lock:
+            self.removing.dissection = self._known(self.dissecting.result)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
         if self._runs and self.dissecting.result is None:
             self.dissecting.run()
         self._begin()

@@ -12,9 +12,10 @@ def make_components(panel: Any) -> None:
     panel.picker = ui.LayerPicker()
     panel.choice = ui.Controls()
     panel.run_bar = ui.RunBar()
+    classes = [panel.classes] if panel.classes else []
     panel.layout = ui.Layout.of(
         ui.column(
-            ui.row(panel.picker, panel.choice, panel.run_bar, weights=(4, 3, 5)),
+            ui.row(panel.picker, ui.column(*classes, panel.choice), panel.run_bar, weights=(4, 3, 5)),
             ui.tabs(_removal(panel), _places(panel), _artifacts(panel)),
         ),
         title=f"What the units of {panel.network.name} cause",

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ganwidgets.ablate.cells import Target, each_presence, edit_cells, presence
 from ganwidgets.ablate.counts import Progress, concept_pixels, finish, nothing
+from ganwidgets.models.devices import precise
 
 TRIED_AT_ONCE = 10  # images that share the cells tried in them
 TRIED_CELLS = 5
@@ -63,8 +64,8 @@ def find_present(
         score, cell = there.flatten(1).max(1)
         cells.append(cell.cpu())
         scores.append(score.float().cpu())
-        total += (acts * there[:, None]).double().sum((0, 2, 3)).cpu()
-        weight += float(there.double().sum())
+        total += precise(acts * there[:, None]).sum((0, 2, 3)).cpu()
+        weight += float(precise(there).sum())
         progress(seen / len(z))
     found = _best(z, torch.cat(cells), torch.cat(scores), n, above=0.0)
     if not len(found):

@@ -16,6 +16,7 @@ from torch import Tensor
 from ganwidgets.dissect.gallery import thumbnail_stride
 from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import joined, part_of
+from ganwidgets.models.devices import counting_device
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.protocol import Network
 from ganwidgets.nn.images import to_uint8
@@ -85,8 +86,9 @@ class Batches:
         network.sample_z(1, options.seed, options.truncation)  # refuses now what it would refuse later
         self.network, self.segmenter, self.options = network, segmenter, options
         self.notes: list[str] = enlarging(segmenter, *network.image_shape[1:])
-        self.category_of = category_numbers(segmenter.categories, network.device)
-        self.grid, self._places = comparison_grid(network.image_shape[1:], options.grid, network.device)
+        self._device = counting_device(network.device)
+        self.category_of = category_numbers(segmenter.categories, self._device)
+        self.grid, self._places = comparison_grid(network.image_shape[1:], options.grid, self._device)
         self._all_latents = lru_cache(maxsize=1)(self.latents)
 
     def at(self, first: int, search: bool = False) -> tuple[Batch, Pictures]:
@@ -122,7 +124,8 @@ class Batches:
         images, acts = self._forward(z)
         for name, maps in acts.items():
             check_finite(name, maps)
-        seg = self._segment(images)
+        seg = self._segment(images).to(self._device)
+        acts = {name: maps.to(self._device) for name, maps in acts.items()}
         batch = batch_of(first, acts, seg, self.grid, self._places, len(self.segmenter.concepts))
         stride = thumbnail_stride(*images.shape[2:])
         segs = seg[..., ::stride, ::stride].to(torch.int16 if len(self.segmenter.concepts) > 255 else torch.uint8)

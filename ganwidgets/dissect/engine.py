@@ -29,6 +29,7 @@ from ganwidgets.dissect.run_state import FORMAT, VERSION, RunState, check_same, 
 from ganwidgets.dissect.search import Search
 from ganwidgets.dissect.search_sample import SearchSample
 from ganwidgets.dissect.sources import check_source
+from ganwidgets.models.devices import counting_device
 from ganwidgets.models.protocol import Network
 from ganwidgets.nn.histograms import JointHistogram
 from ganwidgets.results.dissection import Dissection, thumbnail_arrays
@@ -142,8 +143,9 @@ class DissectionRun:
         for name, counts in self._counts.items():
             if not self._keeps and (k := counts.unreached()):
                 yield (
-                    f"{k} unit{'' if k == 1 else 's'} of {name!r} were so much more active in the first {CALIBRATION} "
-                    f"images than later that they are compared on less than {self.options.top_fraction:g} of the "
+                    f"{k} unit{'' if k == 1 else 's'} of {name!r} {'was' if k == 1 else 'were'} so much more active in "
+                    f"the first {CALIBRATION} images than later that {'it is' if k == 1 else 'they are'} compared on "
+                    f"less than {self.options.top_fraction:g} of the "
                     "pixels: shuffle the latents, or use exact=True"
                 )
 
@@ -244,7 +246,7 @@ class DissectionRun:
         check_source(segmenter)
         with whole():
             self = cls(network, segmenter, check_same(state, network, segmenter, options))
-            tensors = {name: part.to(network.device) for name, part in state.tensors.items()}
+            tensors = {name: part.to(counting_device(network.device)) for name, part in state.tensors.items()}
             self.done, self._told = state.about["done"], tuple(state.about["notes"])
             self.recounted = state.about.get("recounted", 0)
             self._search = self._search.continued(part_of(tensors, "search"))

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ganwidgets.dissect.labelled_batches import fitted
 from ganwidgets.models.classifiers import Classifier
+from ganwidgets.models.devices import precise
 from ganwidgets.models.latents import whole_number
 from ganwidgets.models.layers import did_you_mean
 from ganwidgets.nn.images import to_uint8, upsample
@@ -136,8 +137,8 @@ def explain(
     images = fitted(_one(image), classifier.image_shape)
     logits, acts = classifier.read(images, [name])
     number = int(logits.argmax(1)) if label is None else _class_number(classifier, label)
-    means = head.means(acts[name].double())[0]
-    every = head.weight[number].double() * means
+    means = head.means(precise(acts[name]))[0]
+    every = precise(head.weight[number]) * means
     order = every.argsort(descending=True, stable=True)
     units, others = order[:top], order[top:]
     result = dissection.layers[name]
@@ -148,7 +149,7 @@ def explain(
         label=number,
         name=classifier.classes[number],
         logit=float(logits[0, number]),
-        probability=float(logits.double().softmax(1)[0, number]),
+        probability=float(precise(logits).softmax(1)[0, number]),
         units=chosen,
         contributions=every[units].cpu().numpy(),
         rest=float(every[others].sum()),
@@ -158,7 +159,7 @@ def explain(
         iou=result.label_iou[chosen],
         iou_chance=result.iou_chance[chosen],
         thresholds=result.threshold[chosen],
-        maps=acts[name][0, units].float().cpu().numpy(),
+        maps=acts[name][0, units.to(acts[name].device)].float().cpu().numpy(),
         image=to_uint8(images)[0],
         every_contribution=every.cpu().numpy(),
         padding=dissection.options.get("padding", "clamp"),

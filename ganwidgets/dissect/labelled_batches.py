@@ -25,6 +25,7 @@ from ganwidgets.dissect.batches import (
 )
 from ganwidgets.dissect.gallery import thumbnail_stride
 from ganwidgets.dissect.options import Options
+from ganwidgets.models.devices import counting_device
 from ganwidgets.models.protocol import Network
 from ganwidgets.nn.images import to_uint8
 from ganwidgets.segment.labelled import LabelledImages, check_labelled, checked_batch, seg_shape
@@ -67,8 +68,9 @@ class LabelledBatches:
                 f"`data` must have images of {network.image_shape[0]} channels, as {network.name} takes, got "
                 f"{data.image_shape[0]}"
             )
-        self.category_of = category_numbers(data.categories, network.device)
-        self.grid, self._places = comparison_grid(seg_shape(data), options.grid, network.device)
+        self._device = counting_device(network.device)
+        self.category_of = category_numbers(data.categories, self._device)
+        self.grid, self._places = comparison_grid(seg_shape(data), options.grid, self._device)
 
     @torch.no_grad()
     def at(self, first: int, search: bool = False) -> tuple[Batch, Pictures]:
@@ -83,8 +85,8 @@ class LabelledBatches:
         acts = self._acts(fitted(images, self.network.image_shape))
         for name, maps in acts.items():
             check_finite(name, maps)
-        on_device = seg.to(self.network.device)
-        batch = batch_of(first, acts, on_device, self.grid, self._places, len(self.data.concepts))
+        acts = {name: maps.to(self._device) for name, maps in acts.items()}
+        batch = batch_of(first, acts, seg.to(self._device), self.grid, self._places, len(self.data.concepts))
         return batch, self._pictures(images, seg)
 
     def _check_number(self) -> None:

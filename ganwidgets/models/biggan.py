@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganwidgets.models.blank import blank
 from ganwidgets.models.conditional import ConditionalGenerator
 from ganwidgets.models.family import Family
 from ganwidgets.models.found import Found
@@ -177,7 +178,7 @@ class BigGAN(nn.Module):
             ValueError: not such a generator, or weights missing, surplus or of the wrong shape.
         """
         state = without_spectral_norm(state)
-        with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+        with blank():  # nothing is drawn or allocated: the weights come from the file
             network = cls(_sizes(state))
         return with_weights(network, state)
 

@@ -17,12 +17,14 @@ import torch
 from torch import nn
 
 from ganwidgets.models import selfcheck, zoo
+from ganwidgets.models.devices import device_named
 from ganwidgets.models.families import FAMILIES, Family
 from ganwidgets.models.files import Content, read_file
 from ganwidgets.models.found import Found, find_generator
 from ganwidgets.models.generator import Generator, TorchGenerator
 from ganwidgets.models.inert_names import shown
 from ganwidgets.models.layers import did_you_mean
+from ganwidgets.models.memory import memory_needed
 from ganwidgets.models.priors import Sampler, with_prior
 from ganwidgets.models.recipes import Recipe, RecipeLike, from_recipe, read_recipe
 from ganwidgets.models.strangers import stranger
@@ -53,6 +55,7 @@ def load(
     *,
     recipe: RecipeLike | None = None,
     prior: str | Sampler | None = None,
+    device: str | torch.device | None = None,
 ) -> Generator:
     """A generator, ready to be dissected and edited.
 
@@ -67,6 +70,8 @@ def load(
             "relu", mappings, or the path of a JSON file of them; see `recipe_words`.
         prior: what latents are drawn from, if it is not what the family draws from: "normal", "uniform", "sphere",
             "uniform(0, 1)", or a function sampler(n, seed).
+        device: where it computes: "cpu", "cuda", "mps", "auto" for the fastest there is, or a torch.device. None leaves
+            a module where it is, and files on the CPU. A seed is the same picture everywhere.
 
     Raises:
         FileNotFoundError: no such file; says which names are near.
@@ -75,12 +80,13 @@ def load(
         ImportError: "faces" without its package.
     """
     if recipe is None and isinstance(source, Generator | nn.Module):
-        generator = _of_module(source, name)
+        generator = _brought(_of_module(source, name), device)
         return generator if prior is None else with_prior(generator, prior)
+    where = None if device is None else device_named(device)  # refused before a large file is read
     content, path = read(source)
     description = None if recipe is None else read_recipe(recipe, path)
     try:
-        found = _in_single(find_generator(content))
+        found = find_generator(content)
         if description is not None:
             generator = _from_recipe(description, found, name or content.name, prior)
         else:
@@ -90,6 +96,7 @@ def load(
         raise ValueError(str(error) if path is None else f"`source` {str(source)!r}: {error}") from error
     if path is not None and _can_be_written(content, found):
         generator.source = path.absolute()  # what `export_weights` takes as model
+    generator = _brought(generator, where)
     for complaint in selfcheck.complaints(generator):
         warnings.warn(complaint, stacklevel=2)
     return generator
@@ -119,28 +126,19 @@ def build(found: Found, name: str) -> Generator:
     Raises:
         ValueError: it is of no family known here, or damaged.
     """
-    found = _in_single(found)
     family = family_of(found)
     try:
         return family.build(found, name)
     except ImportError:
         raise
     except Exception as error:  # weights that do not fit together can fail anywhere
-        if needs := selfcheck.memory_needed(error):
+        if needs := memory_needed(error):
             raise ValueError(_too_large(family, found, needs)) from error
         if isinstance(error, ValueError):
             raise
         raise ValueError(
             f"the weights must be those of a whole {family.name}, but do not fit together ({shown(error)})"
         ) from error
-
-
-def _in_single(found: Found) -> Found:
-    """Double precision made float32, which latents have."""
-    if not any(part.dtype == torch.float64 for part in found.state.values()):
-        return found
-    state = {key: part.float() if part.dtype == torch.float64 else part for key, part in found.state.items()}
-    return replace(found, state=state, notes=(*found.notes, "float64 weights were made float32"))
 
 
 def _too_large(family: Family, found: Found, needs: str) -> str:
@@ -188,7 +186,12 @@ def _of_module(source: Generator | nn.Module, name: str | None) -> Generator:
         return stylegan2_generator(source, name)
     if isinstance(source, StyleGAN3):
         return stylegan3_generator(source, name)
-    return _finite(TorchGenerator(source, name=name))
+    return TorchGenerator(source, name=name)
+
+
+def _brought(generator: Generator, device: str | torch.device | None) -> Generator:
+    """The generator on the device, and in float32 if it gives no finite pictures there in half precision."""
+    return _finite(generator if device is None else generator.to(device))
 
 
 def _finite(generator: Generator) -> Generator:
@@ -198,7 +201,7 @@ def _finite(generator: Generator) -> Generator:
         return generator
     warnings.warn(
         f"the pictures of {generator.name} hold NaN or infinity in half precision; a copy in float32 is used instead",
-        stacklevel=3,
+        stacklevel=4,
     )
     return wide
 

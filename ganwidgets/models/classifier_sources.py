@@ -11,10 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ganwidgets.models.cifar_resnet import CIFAR10, CifarResNet, is_cifar_resnet
 from ganwidgets.models.classifiers import Classifier, TorchClassifier
+from ganwidgets.models.devices import device_named
 from ganwidgets.models.files import read_weights
 from ganwidgets.models.layers import did_you_mean
 from ganwidgets.models.saved_modules import is_module, module_weights
@@ -32,6 +34,7 @@ def load_classifier(
     name: str | None = None,
     outputs: str = "logits",
     normalise: str | tuple | None = None,
+    device: str | torch.device | None = None,
 ) -> Classifier:
     """A classifier, ready to have its units switched off.
 
@@ -46,6 +49,8 @@ def load_classifier(
         name: what reports call it.
         outputs: "logits" or "probabilities".
         normalise: what the module wants, see `TorchClassifier`; torchvision names, directories and files know it.
+        device: where it computes: "cpu", "cuda", "mps", "auto" for the fastest there is, or a torch.device. None leaves
+            a module where it is, and files on the CPU.
 
     Raises:
         ImportError: a torchvision name without torchvision, a directory without transformers.
@@ -55,10 +60,18 @@ def load_classifier(
     """
     options = {"classes": classes, "outputs": outputs, "normalise": normalise, "name": name, "image_shape": image_shape}
     given = {key: value for key, value in options.items() if value is not None}
+    where = None if device is None else device_named(device)  # refused before a large file is read
+    found = _classifier(source, weights, given)
+    return found if where is None else found.to(where)
+
+
+def _classifier(
+    source: Any, weights: str | os.PathLike | Mapping[str, Tensor] | None, given: dict[str, Any]
+) -> Classifier:
     if isinstance(source, Classifier):
         return source
     if isinstance(source, nn.Module):
-        if image_shape is None:
+        if "image_shape" not in given:
             raise ValueError(
                 "`image_shape` must be given with a module: (channels, height, width) of the images it takes"
             )

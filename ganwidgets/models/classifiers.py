@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ganwidgets.models.chains import LinearHead, as_chain, head_of
+from ganwidgets.models.devices import OnDevice
 from ganwidgets.models.image_network import (
     checked_images,
     checked_normalisation,
@@ -34,7 +35,7 @@ OUTPUTS = ("logits", "probabilities")
 """What a module may give."""
 
 
-class Classifier(Network):
+class Classifier(OnDevice, Network):
     """A network from images to a score per class.
 
     Args:

@@ -9,15 +9,17 @@ every later one doubles the resolution, an untransposed one keeps it. Layers kee
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ganwidgets.models.blank import blank
 from ganwidgets.models.family import Family
 from ganwidgets.models.found import Found
 from ganwidgets.models.generator import Generator, TorchGenerator
-from ganwidgets.models.state_dicts import MOST_PIXELS, generator_weights, with_weights
+from ganwidgets.models.state_dicts import MOST_PIXELS, check_room, generator_weights, with_weights
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,12 @@ class DCGAN(nn.Sequential):
                 "a DCGAN generator must be a chain of ConvTranspose2d and BatchNorm2d weights from the latent to 1, 3 "
                 f"or 4 channels, got {len(state)} weights ({', '.join(list(state)[:3])}, …) that are not"
             )
-        resolution = chain[0].kernel * 2 ** sum(step.transposed for step in chain[1:])
+        resolution = _sides(chain)[-1]
         if resolution > MOST_PIXELS:
             raise ValueError(f"a DCGAN must have images of at most {MOST_PIXELS} pixels a side, got {resolution}")
-        with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+        for step, side in zip(chain, _sides(chain), strict=True):
+            check_room("DCGAN", step.conv, step.units, side)
+        with blank():  # nothing is drawn or allocated: the weights come from the file
             network = cls()
             for place, step in enumerate(chain):
                 last = step is chain[-1]
@@ -84,6 +88,12 @@ class DCGAN(nn.Sequential):
                 _put(network, _free_name(step.norm or step.conv, state, "tanh" if last else "relu"), activation)
         counters = {key: torch.tensor(0) for key in network.state_dict() if key.endswith("num_batches_tracked")}
         return with_weights(network, counters | state)  # files from before 2018 lack the counters
+
+
+def _sides(chain: list[Step]) -> list[int]:
+    """Of the maps that each convolution gives."""
+    doublings = accumulate((int(step.transposed) for step in chain[1:]), initial=0)
+    return [chain[0].kernel * 2**number for number in doublings]
 
 
 def is_dcgan(state: Mapping[str, Tensor]) -> bool:

@@ -28,7 +28,6 @@ _DEEPEST, _LONGEST = 12, 1_000
 _COUNTERS = {
     *("step", "steps", "epoch", "epochs", "iter", "iteration", "initted", "num_updates", "global_step", "decay"),
 }
-_HALF = (torch.float16, torch.bfloat16)
 _TENSORFLOW = ("dnnlib.tflib.", "tfutil.", "dnnlib.tflib.network.")
 
 
@@ -37,7 +36,7 @@ class Found:
     """The network chosen in a file.
 
     Attributes:
-        state: its weights by name, without wrappers' prefixes, float32 where they were half precision.
+        state: its weights by name, without wrappers' prefixes, float32 where they had another precision.
         config: what its file says about how it was made: {"class_name": "Generator", "kwargs": {…}} of NVIDIA's files,
             {"class_name": …, "classes": {path: name}} of whole modules, {"keras": model_config} of Keras'. Plain
             values that were saved beside the weights are its "options". {} if there is nothing.
@@ -63,17 +62,33 @@ def find_generator(content: Any) -> Found:
     if isinstance(tree, Mapping) and set(tree) == {"model_config", "weights"}:
         config = {} if tree["model_config"] is None else {"keras": tree["model_config"]}
         _check_names(tree["weights"])
-        return Found(dict(tree["weights"]), config, notes=notes)
+        state, made = _in_single(tree["weights"])
+        return Found(state, config, notes=(*notes, *made))
     search = _Search()
     state, config = search.inward(tree)
     _check_names(state)
     state = search.without_prefixes(state) | search.beside
     if search.options:
         config = {**config, "options": search.options}
-    if wide := sorted({str(part.dtype).removeprefix("torch.") for part in state.values() if part.dtype in _HALF}):
-        notes = (*notes, f"{' and '.join(wide)} weights were made float32")
-    state = {key: part.float() if part.dtype in _HALF else part for key, part in state.items()}
-    return Found(state, config, "/".join(search.path), tuple(search.ignored), (*notes, *search.notes))
+    state, made = _in_single(state)
+    return Found(state, config, "/".join(search.path), tuple(search.ignored), (*notes, *made, *search.notes))
+
+
+def _in_single(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The weights with float32 in place of other precisions, which latents do not have, and a note that says so.
+
+    Raises:
+        ValueError: numbers of a kind that torch cannot make float32.
+    """
+    other = {key for key, part in state.items() if part.is_floating_point() and part.dtype != torch.float32}
+    kinds = sorted({str(state[key].dtype).removeprefix("torch.") for key in other})
+    try:
+        single = {key: part.float() if key in other else part for key, part in state.items()}
+    except (RuntimeError, NotImplementedError) as error:
+        raise ValueError(
+            f"the weights must be numbers that torch can make float32, got {' and '.join(kinds)}: save them as float32"
+        ) from error
+    return single, (f"{' and '.join(kinds)} weights were made float32",) if kinds else ()
 
 
 class _Search:

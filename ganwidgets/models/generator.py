@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ganwidgets.models.devices import OnDevice
 from ganwidgets.models.latents import standard_normal, truncate, whole_number
+from ganwidgets.models.memory import memory_needed
 from ganwidgets.models.passes import Inputs
 from ganwidgets.models.protocol import Network, State
 from ganwidgets.models.wrappers import unwrap
@@ -23,7 +25,7 @@ FAIR_SAMPLE = 256
 """Images after which a share of 1 % is: a generator without a last tanh overshoots in a few bright pictures."""
 
 
-class Generator(Network):
+class Generator(OnDevice, Network):
     """A network from latents to images.
 
     Args:
@@ -60,6 +62,8 @@ class Generator(Network):
         try:
             super().__init__(module, self.sample_z(2), name)
         except Exception as error:  # whatever a stranger's module may raise
+            if needs := memory_needed(error):
+                raise ValueError(f"`module` ({name or type(self.module).__name__}) {needs}: it drew nothing") from error
             raise ValueError(
                 f"`module` must turn latents of shape {(2, *self.z_shape)} into images, but failed: {error}. "
                 "Give `z_shape`, the shape of one latent, if another is meant."

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganwidgets.models.chains import as_chain
+from ganwidgets.models.devices import OnDevice
 from ganwidgets.models.passes import Inputs
 from ganwidgets.models.protocol import Network
 from ganwidgets.models.wrappers import unwrap
@@ -28,7 +29,7 @@ NORMALISATIONS = {
 Normalisation = tuple[tuple[float, ...], ...]
 
 
-class ImageNetwork(Network):
+class ImageNetwork(OnDevice, Network):
     """Any torch module that takes images, whatever it makes of them.
 
     Args:

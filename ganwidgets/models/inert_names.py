@@ -1,11 +1,10 @@
 """What the names in a pickle stand for: a few for data, foreign ones for stubs, and the rest is refused.
 
 `Names` is all that the machine of `inert_machine.py` knows of the world. Nothing is imported: a name is looked up in
-the tables below, and what they have no place for in Python's own library, torch or numpy would execute and is refused.
+the tables of `inert_known.py` and below, and what they have no place for in Python's own library, torch or numpy would
+execute and is refused.
 """
 
-import re
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,16 @@ import torch
 from torch import Tensor
 
 from ganwidgets.models.inert import DamagedError, Expanded, Name, RefusedError, Stub
+from ganwidgets.models.inert_known import (
+    MENTIONED,
+    OLD,
+    PLAIN,
+    UNREAD,
+    has_attributes,
+    is_foreign,
+    is_name,
+    may_be_named,
+)
 from ganwidgets.models.inert_tensors import (
     DTYPES,
     Array,
@@ -23,42 +32,6 @@ from ganwidgets.models.inert_tensors import (
     as_tensor,
 )
 from ganwidgets.models.inert_trees import fill, pairs, plain_keys, text_of
-
-_OLD = {"__builtin__": "builtins", "copy_reg": "copyreg", "numpy._core": "numpy.core"}
-"""Modules by names they had, or have, elsewhere."""
-
-_PLAIN = {
-    *("argparse.Namespace", "types.SimpleNamespace", "functools.partial", "uuid.UUID", "decimal.Decimal"),
-    *("fractions.Fraction", "torch.Generator", "torch.nn.backends.thnn._get_thnn_function_backend"),
-    *(f"datetime.{kind}" for kind in ("date", "datetime", "time", "timedelta", "timezone")),
-    *(f"{place}.{kind}" for place in ("pathlib", "pathlib._local") for kind in
-      ("Path", "PurePath", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
-    *(f"builtins.{kind}" for kind in ("object", "slice", "range", "complex")),
-    *(f"numpy.random.{maker}" for maker in
-      ("_pickle.__randomstate_ctor", "_pickle.__generator_ctor", "_pickle.__bit_generator_ctor",
-       "bit_generator.__pyx_unpickle_SeedSequence", "bit_generator.SeedSequence", "_mt19937.MT19937", "_pcg64.PCG64",
-       "_pcg64.PCG64DXSM", "_philox.Philox", "_sfc64.SFC64")),
-}  # fmt: skip
-"""Names of Python, torch and numpy for plain data: calling them makes a stub."""
-
-_MENTIONED = {f"builtins.{kind}" for kind in ("int", "float", "str", "bool", "bytes", "type", "NoneType")}
-"""Names that may be mentioned but not called."""
-
-_FOREIGN_TOOLS = {
-    *("dill", "cloudpickle", "joblib", "pip", "setuptools", "pkg_resources", "IPython", "ipykernel", "pytest"),
-    *("_pytest", "nose", "nt", "posix", "ce", "commands", "popen2", "urllib2", "cPickle", "cStringIO", "StringIO"),
-    *("imp", "distutils", "asyncore", "asynchat", "smtpd", "pipes", "telnetlib", "lib2to3", "__builtins__"),
-}
-"""Roots of names that run what they are given, besides those of Python's library of today."""
-
-_UNREAD = {
-    "torch._utils._rebuild_qtensor": "holds quantised tensors, which are not read: save them as float32",
-    "torch._utils._rebuild_sparse_tensor": "holds sparse tensors, which are not read: save them with .to_dense()",
-    "torch._utils._rebuild_sparse_csr_tensor": "holds sparse tensors, which are not read: save them with .to_dense()",
-    "torch._utils._rebuild_nested_tensor": "holds nested tensors, which are not read: save plain ones",
-    "torch._utils._rebuild_meta_tensor_no_storage": "holds tensors without data (device 'meta'): save loaded ones",
-}
-"""What is told by its name, though it would not run code."""
 
 _LONGEST = 1_000  # letters of a name with its module
 
@@ -94,16 +67,16 @@ class Names:
         """
         if len(module) + len(name) > _LONGEST:
             raise RefusedError(f"names {shown(module)}, which is too long for a name: nothing in it was run")
-        for old, new in _OLD.items():
+        for old, new in OLD.items():
             if module == old or module.startswith(f"{old}."):
                 module = new + module.removeprefix(old)
         full = f"{module}.{name}"
         if full in DTYPES:
             return DTYPES[full]
-        if full in _UNREAD:
-            raise RefusedError(_UNREAD[full])
-        root, known = module.partition(".")[0], full in _MADE or full in _PLAIN or full in _MENTIONED
-        if not known and (not _is_name(module, name) or not _may_be_named(root, full)):
+        if full in UNREAD:
+            raise RefusedError(UNREAD[full])
+        root, known = module.partition(".")[0], full in _MADE or full in PLAIN or full in MENTIONED
+        if not known and (not is_name(module, name) or not may_be_named(root, full)):
             raise RefusedError(f"names {shown(full)}, which could run code: nothing in it was run; {_ADVICE}")
         return Name(full)
 
@@ -116,7 +89,7 @@ class Names:
         full = name.name
         if full in _MADE:
             return _MADE[full](self, *args)
-        if full in _PLAIN or _is_foreign(full):
+        if full in PLAIN or is_foreign(full):
             return Stub(full, args)
         raise RefusedError(f"wants to call {shown(full)}, which could run code: nothing in it was run; {_ADVICE}")
 
@@ -176,13 +149,14 @@ class Names:
         return data
 
     def attribute(self, what: Any = None, name: Any = None, *more: Any) -> Stub:
-        """getattr, by which torch writes functions of its own: a stub, which cannot be called.
+        """getattr, by which torch writes functions of its own, and some Pythons an Enum's members: a stub that cannot
+        be called.
 
         Raises:
             RefusedError: anything else of which an attribute is asked for.
         """
         plain = type(name) is str and name.isidentifier() and not name.startswith("_") and len(name) <= _LONGEST
-        if more or type(what) is not Name or not what.name.startswith("torch.") or not plain:
+        if more or type(what) is not Name or not has_attributes(what.name) or not plain:
             raise RefusedError(f"names builtins.getattr, which could run code: nothing in it was run; {_ADVICE}")
         return Stub(f"{what.name}.{name}")
 
@@ -331,32 +305,3 @@ def shown(name: object) -> str:
 def printable(text: str) -> str:
     """Text from a file without what moves a cursor or colours a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def _is_name(module: str, name: str) -> bool:
-    """Whether these are names of a class or function, and not of what lies behind one (`f.__globals__`)."""
-    plain = all(part.isidentifier() for part in module.split("."))
-    if module.startswith("pandas."):
-        name = name.removeprefix("__pyx_")  # what Cython calls the functions that make its objects
-    return plain and all(part.isidentifier() and not part.startswith("__") for part in name.split("."))
-
-
-def _may_be_named(root: str, full: str) -> bool:
-    """Whether a name may stand in a file, called or not."""
-    if root == "torch":
-        if re.fullmatch(r"torch\._C\.(_nn\.\w+|_special\.\w+|_VariableFunctions(Class)?|_?TensorBase)", full):
-            return True  # what functions are kept under; none can be called
-        return bool(re.match(r"torch\.(nn\.|optim\.|cuda\.\w+Storage|storage\.\w*Storage|[A-Za-z]\w*$)", full))
-    if root == "numpy":
-        kinds = "float|u?int|complex|bool|str|bytes|void|object"
-        return bool(re.fullmatch(rf"numpy\.(ndarray|dtypes\.\w+|({kinds})\d*_?)", full))
-    if root == "typing":
-        return True
-    return root not in sys.stdlib_module_names and root not in _FOREIGN_TOOLS and root != "builtins"
-
-
-def _is_foreign(full: str) -> bool:
-    """Whether a call of this name makes a stub: a class or function of no library that is known here."""
-    if re.fullmatch(r"torch\.(nn|optim)\.(\w+\.)*_?[A-Z]\w*", full):
-        return True
-    return full.partition(".")[0] not in ("torch", "numpy", "typing", "builtins") and full not in _MENTIONED

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganwidgets.models.blank import blank
 from ganwidgets.models.conditional import ConditionalGenerator
 from ganwidgets.models.family import Family
 from ganwidgets.models.found import Found
@@ -40,7 +41,7 @@ def from_keras(model: Mapping[str, Any], weights: Mapping[str, Tensor], name: st
     filed, unused = _filed(by_kind(weights, layers), [layer.name for layer in layers])
     latent, classes = _inputs(layers)
     build = Build(filed, None if classes is None else classes.name)
-    with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+    with blank():  # nothing is drawn or allocated: the weights come from the file
         for layer in layers:
             add_layer(build, layer)
         _end_at_output(build, model, layers)

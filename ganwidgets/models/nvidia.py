@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ganwidgets.models.inert import Stub
+from ganwidgets.models.inert import Expanded, Stub
+from ganwidgets.models.saved_modules import whole_tensors
 
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 """Name under which these pickles rebuild an object."""
@@ -51,7 +52,7 @@ def unpack(stub: Stub) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
     if not isinstance(kwargs, dict) or not isinstance(args, tuple | list):
         raise ValueError("the container must hold the arguments of its network as a tuple and a dict, but does not")
     named = dict(zip(GENERATOR_ARGS, args, strict=False)) | kwargs
-    return str(meta.get("class_name", "")), _settings(stub) | named, dict(_weights(stub, "", 0))
+    return str(meta.get("class_name", "")), _settings(stub) | named, whole_tensors(dict(_weights(stub, "", 0)))
 
 
 def arguments(found_config: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def _attributes(stub: Any, meta: Mapping[str, Any]) -> Mapping[str, Any]:
     return state
 
 
-def _weights(stub: Any, prefix: str, depth: int) -> Iterator[tuple[str, Tensor]]:
+def _weights(stub: Any, prefix: str, depth: int) -> Iterator[tuple[str, Tensor | Expanded]]:
     """Weights and buffers of a module and of those inside it, by name, as its `state_dict()` has them."""
     if depth > _DEEPEST:
         raise ValueError(f"the container nests more than {_DEEPEST} modules: not read")
@@ -160,7 +161,7 @@ def _weights(stub: Any, prefix: str, depth: int) -> Iterator[tuple[str, Tensor]]
     fleeting = state.get("_non_persistent_buffers_set") or ()
     for kept in ("_parameters", "_buffers"):
         for name, part in _dict(state.get(kept)).items():
-            if isinstance(part, Tensor) and not (kept == "_buffers" and name in fleeting):
+            if isinstance(part, Tensor | Expanded) and not (kept == "_buffers" and name in fleeting):
                 yield f"{prefix}{name}", part
     for name, part in _dict(state.get("_modules")).items():
         if part is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganwidgets.models.blank import blank
 from ganwidgets.models.family import Family
 from ganwidgets.models.found import Found
 from ganwidgets.models.generator import Generator, TorchGenerator
@@ -126,7 +127,7 @@ class ProGAN(nn.Sequential):
         for level, conv in enumerate(convs[::2]):
             check_map("a ProGAN", max(conv.shape[:2]) if level else len(conv), 4 * 2**level)
         sizes = (convs[0].shape[1], *(conv.shape[0] for conv in convs[::2]))
-        with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+        with blank():  # nothing is drawn or allocated: the weights come from the file
             network = cls(sizes, channels=state[output].shape[0])
         return with_weights(network, state)
 

@@ -20,11 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganwidgets.models.blank import blank
 from ganwidgets.models.conditional import ConditionalGenerator
 from ganwidgets.models.generator import Generator, TorchGenerator
 from ganwidgets.models.pipeline import Pipeline
 from ganwidgets.models.priors import Sampler, sampler_of
-from ganwidgets.models.recipe_steps import Parts, built
+from ganwidgets.models.recipe_parts import Parts
+from ganwidgets.models.recipe_steps import built
 from ganwidgets.models.recipe_words import step_of
 from ganwidgets.models.spectral import without_spectral_norm
 from ganwidgets.models.state_dicts import with_weights
@@ -90,7 +92,7 @@ def from_recipe(
         ValueError: a step that is not known or does not fit the weights, weights that no step uses, or no images.
     """
     state = without_spectral_norm(state)
-    with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+    with blank():  # nothing is drawn or allocated: the weights come from the file
         parts = built(recipe.steps, state)
         network = Pipeline(parts.steps)
     return from_pipeline(network, parts, state, recipe, name, prior)

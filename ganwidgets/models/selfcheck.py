@@ -5,13 +5,15 @@ sides of 0. Pictures beyond [-1, 1] are told by `Generator.images`, when they ar
 """
 
 import copy
-import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from ganwidgets.models.generator import Generator, TorchGenerator
+from ganwidgets.models.fingerprint import Fingerprint
+from ganwidgets.models.generator import Generator
+from ganwidgets.models.memory import memory_needed
 from ganwidgets.models.norm_statistics import worst_gap
 
 SEED = 0
@@ -47,21 +49,6 @@ def complaints(generator: Generator) -> list[str]:
     return []
 
 
-def memory_needed(error: BaseException) -> str | None:
-    """What an error, or one that caused it, says about memory that there was not; None if it is of another kind."""
-    cause: BaseException | None = error
-    while cause is not None:
-        text = str(cause)
-        if isinstance(cause, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
-            wanted = re.search(r"allocate (\d{1,20}) bytes", text)
-            return f"needs {int(wanted[1]) / 1e9:,.1f} GB at once, more memory than there is" if wanted else _MORE
-        cause = cause.__cause__
-    return None
-
-
-_MORE = "needs more memory than there is"
-
-
 def _strange_statistics(generator: Generator) -> Iterator[str]:
     worst = worst_gap(generator)
     if worst is not None and worst[1] > _STRANGE:
@@ -73,13 +60,18 @@ def _strange_statistics(generator: Generator) -> Iterator[str]:
 
 def in_float32(generator: Generator) -> Generator | None:
     """A copy that computes in float32, of a generator of half precision whose pictures are not finite; else None."""
-    if type(generator) is not TorchGenerator or not any(p.dtype in _HALF for p in generator.module.parameters()):
+    if not any(part.dtype in _HALF for part in generator.module.parameters()):
         return None
     try:
         generator.images(generator.sample_z(2, seed=SEED), clamp=False, grad=False)
     except ValueError:
-        wide = copy.deepcopy(generator.module).float()
-        return TorchGenerator(wide, generator.z_shape, generator.name, generator.output_range, generator.sampler)
+        wide = copy.copy(generator)
+        wide.module, wide._fingerprint = copy.deepcopy(generator.module).float(), Fingerprint()
+        infos = generator.layers.items()
+        wide.layers = {
+            name: replace(info, dtype=torch.float32 if info.dtype in _HALF else info.dtype) for name, info in infos
+        }
+        return wide
     return None
 
 

@@ -8,10 +8,10 @@ found in the training images; how often each occurred is not in a checkpoint, so
 from collections.abc import Mapping
 from itertools import count
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganwidgets.models.blank import blank
 from ganwidgets.models.conditional import ConditionalGenerator
 from ganwidgets.models.family import Family
 from ganwidgets.models.found import Found
@@ -67,7 +67,7 @@ def from_state_dict(state: Mapping[str, Tensor], name: str | None = None) -> Gen
     z_dim = fc.shape[1] - size
     if z_dim < 1:
         raise ValueError(f"a self-conditioned GAN must have a latent besides the {size} numbers of a class, got none")
-    with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+    with blank():  # nothing is drawn or allocated: the weights come from the file
         network = Pipeline(_steps(state, embedding, blocks))
     network = with_weights(network, state)
     if embedding is None:

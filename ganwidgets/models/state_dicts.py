@@ -11,6 +11,23 @@ MOST_PIXELS = 4096
 """Side of the largest images a file may ask for: a few bytes of weights can claim a billion pixels."""
 
 
+MOST_NUMBERS = 2**28
+"""Numbers that one layer may give for one picture, 1 GiB: a few weights can claim many units on large maps."""
+
+
+def check_room(network: str, layer: str, units: int, side: int) -> None:
+    """Refuse a layer whose maps take more memory than anybody trains with.
+
+    Raises:
+        ValueError: it does; says how large the maps would be.
+    """
+    if units * side**2 > MOST_NUMBERS:
+        raise ValueError(
+            f"a {network} must have layers of at most {MOST_NUMBERS:,} numbers a picture, but {layer} would give "
+            f"{units:,} maps of {side:,} × {side:,}"
+        )
+
+
 def generator_weights(content: Any) -> dict[str, Tensor]:
     """Tensors by name, float32 where they were half precision, without wrappers' prefixes.
 

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganwidgets.models.conditional import ConditionalGenerator
+from ganwidgets.models.devices import precise
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.latents import whole_number
 from ganwidgets.models.mapping import AS_TRAINED, Mapped, Rendering
@@ -96,7 +97,7 @@ class StyleGenerator(Generator):
 
     def average_w(self, n: SupportsIndex = AVERAGE_N, seed: SupportsIndex = 0) -> Float[Tensor, " style"]:
         """Mean w of `n` latents, for files without a `latent_avg`."""
-        total = sum(self.w(part).double().sum(0) for part in self.sample_z(n, seed).split(_BATCH))
+        total = sum(precise(self.w(part)).sum(0) for part in self.sample_z(n, seed).split(_BATCH))
         return (total / whole_number("n", n, 1)).float()
 
     def truncated(

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ganwidgets.models.state_dicts import MOST_PIXELS, with_weights
+from ganwidgets.models.blank import blank
+from ganwidgets.models.state_dicts import MOST_PIXELS, check_room, with_weights
 
 _REACH = 3.0  # latents are softly clamped to ± this
 _GROUPS = 4
@@ -120,10 +121,22 @@ def _built(network: nn.Sequential, state: dict[str, Tensor]) -> nn.Sequential:
         raise ValueError(
             f"a tiny decoder must enlarge latents by at most {MOST_PIXELS // 8}, got {doublings} doublings"
         )
-    with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+    if decodes:
+        _check_room(state, numbers)
+    with blank():  # nothing is drawn or allocated: the weights come from the file
         for number in range(numbers[-1] + 1):
             network.add_module(str(number), _module(state, str(number), numbers, decodes))
     return with_weights(network, state)
+
+
+def _check_room(state: Mapping[str, Tensor], numbers: list[int]) -> None:
+    """Refuse a decoder whose maps are too large even for the smallest latents, of 8 × 8."""
+    doublings = 0
+    for number in range(numbers[-1] + 1):
+        doublings += number > 2 and number not in numbers
+        for key, part in state.items():
+            if key.startswith(f"{number}.") and part.ndim == 4:
+                check_room("tiny decoder", key.removesuffix(".weight"), max(part.shape[:2]), 8 * 2**doublings)
 
 
 def _module(state: Mapping[str, Tensor], number: str, numbers: list[int], decodes: bool) -> nn.Module:

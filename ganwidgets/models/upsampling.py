@@ -6,15 +6,15 @@ training. So each of the usual ways is tried, and the one that reproduces the st
 does, nothing is guessed, and a recipe is asked for (`recipes.py`). What comes after the last norm is taken to go on as
 before, ending in tanh.
 
-`rows.py` reads the layers in order, `recipe_of` finds the recipe, as lines that one can read and correct.
+`rows.py` reads the layers in order, `row_ways.py` runs them in each way, `recipe_of` finds the recipe, as lines that
+one can read and correct.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ganwidgets.models.dcgan import DCGAN, is_dcgan
 from ganwidgets.models.family import Family
@@ -24,7 +24,8 @@ from ganwidgets.models.norm_statistics import AGREES, gap, worst_gap
 from ganwidgets.models.priors import sampler_of
 from ganwidgets.models.recipe_words import step_of
 from ganwidgets.models.recipes import Recipe, from_recipe
-from ganwidgets.models.rows import Op, outline, row_of, sides, tells
+from ganwidgets.models.row_ways import MOST, Guess, again, endings, ways, with_line
+from ganwidgets.models.rows import Op, outline, row_of, tells
 from ganwidgets.models.spectral import without_spectral_norm
 
 SURELY = 0.004
@@ -37,7 +38,6 @@ SIZES = (28, 32, 48, 64, 96, 128, 160, 192, 256, 512, 1024)
 """Sides of pictures that people train for."""
 
 _N, _FEWEST = 192, 8
-_MOST = 2**25  # numbers in a layer
 _MOST_WEIGHTS = 400
 _SCREENED = 32
 _BEAM = 3
@@ -50,19 +50,6 @@ _STAGES = (
     (("",), _RARE, ("",)),
     (("", " eps 0.8", " eps 0.001"), _USUAL, ("", "relu", "leaky_relu 0.2")),
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Guess:
-    """A way to run the layers so far, what it gives for some latents, and how well it fits."""
-
-    lines: tuple[str, ...]
-    x: Tensor
-    prior: str
-    gap: float = 0.0
-    activation: str = ""
-    eps: str = ""
-    ways: tuple[str, ...] = ()
 
 
 def recipe_of(state: Mapping[str, Tensor]) -> tuple[tuple[str, ...], str] | None:
@@ -91,7 +78,7 @@ def _searched(row: list[Op], state: Mapping[str, Tensor]) -> Guess | None:
             if not guesses:
                 return None
             segment = []
-    square = [[end for end in _endings(guess, segment, state) if _is_square(end.x)] for guess in guesses]
+    square = [[end for end in endings(guess, segment, state) if _is_square(end.x)] for guess in guesses]
     usual = [[end for end in ends if end.x.shape[2] in SIZES] for ends in square]
     found = next((ends for ends in (*usual, *square) if ends), [])
     return min(found, key=lambda end: end.gap, default=None)
@@ -131,167 +118,22 @@ def _best(guesses: list[Guess], segment: list[Op], state: Mapping[str, Tensor]) 
     for stage in _STAGES:
         for guess in guesses:
             few = replace(guess, x=guess.x[:_SCREENED])
-            tries = [(gap(tried.x, mean, variance), tried) for tried in _ways(few, ops, norm, state, stage)]
+            tries = [(gap(tried.x, mean, variance), tried) for tried in ways(few, ops, norm, state, stage)]
             worst = sorted(off for off, _ in tries)[:_BEAM][-1:]
             likely = [tried for off, tried in tries if off <= min([*worst, 10 * AGREES])]
-            whole = [_again(guess, tried, state) for tried in likely]
+            whole = [again(guess, tried, state) for tried in likely]
             found += [(gap(tried.x, mean, variance), tried) for tried in whole]
         best = min((off for off, _ in found), default=float("inf"))
         if best < SURELY:
             break
     limit = min(max(CLEARLY * best, SURELY / 3), AGREES)
     kept = [replace(tried, gap=tried.gap + off) for off, tried in found if off <= limit]
-    return [_with(each, f"norm {norm.key}", state) for each in kept[:_BEAM]]
+    return [with_line(each, f"norm {norm.key}", state) for each in kept[:_BEAM]]
 
 
 def _trimmed(guess: Guess) -> Guess:
     """Fewer latents where maps are large; these have many places instead."""
-    return replace(guess, x=guess.x[: max(_FEWEST, _MOST // (4 * guess.x[0].numel()))])
-
-
-def _again(guess: Guess, tried: Guess, state: Mapping[str, Tensor]) -> Guess:
-    """What was tried on a few latents, on all of them."""
-    done, x = len(guess.lines), guess.x
-    if done and tried.lines[done - 1] != guess.lines[-1]:
-        _, key, eps = tried.lines[done - 1].split(" ", 2)
-        x = _renormed(x, key, eps, state)
-    for line in tried.lines[done:]:
-        x = _applied(x, step_of(line), state)
-    return replace(tried, x=x)
-
-
-def _ways(guess: Guess, ops: list[Op], norm: Op, state: Mapping[str, Tensor], stage: tuple) -> Iterator[Guess]:
-    """Each of the ways of a stage to run these layers, usual ones first."""
-    eps, after, before = stage
-    starts = list(_activated(guess, state, eps, after))
-    for op in ops:
-        starts = [made for start in starts for made in _run(start, op, state)]
-    channels = state[f"{norm.key}.running_mean"].numel()
-    for start in starts:
-        shaped = _as_maps(start, channels)
-        for activation in before:
-            yield _with(shaped, activation, state)
-
-
-def _activated(
-    guess: Guess, state: Mapping[str, Tensor], epsilons: tuple[str, ...], activations: tuple[str, ...]
-) -> Iterator[Guess]:
-    """What may come before the next layer: nothing at the start, else an activation; the norm's eps is open as well."""
-    if not guess.lines or not guess.lines[-1].startswith("norm "):
-        yield guess
-        return
-    *lines, norm = guess.lines
-    for eps in epsilons:
-        x = guess.x if not eps else _renormed(guess.x, norm.split()[1], eps.strip(), state)
-        same = replace(guess, lines=(*lines, norm + eps), x=x, eps=eps)
-        for activation in sorted(activations, key=lambda name: name != guess.activation):
-            yield replace(_with(same, activation, state), activation=activation)
-
-
-def _renormed(x: Tensor, key: str, eps: str, state: Mapping[str, Tensor]) -> Tensor:
-    """What a norm gives with another eps, from what it gives with the usual one."""
-    variance = state[f"{key}.running_var"].float()
-    ratio = ((variance + 1e-5) / (variance + float(eps.split()[1]))).sqrt()
-    bias = state.get(f"{key}.bias", torch.zeros_like(variance)).float()
-    shape = (-1, *[1] * (x.ndim - 2))
-    return (x - bias.reshape(shape)) * ratio.reshape(shape) + bias.reshape(shape)
-
-
-def _run(guess: Guess, op: Op, state: Mapping[str, Tensor]) -> Iterator[Guess]:
-    """Each way of running one layer."""
-    if op.kind == "linear":
-        if guess.x.ndim == 2:
-            yield _with(guess, f"linear {op.key}", state)
-        return
-    if 4 * guess.x[0].numel() > _MOST:
-        return  # nobody trains such a layer: a few bytes of weights can claim a billion pixels
-    for before, _, transposed in sides(op, state):
-        shaped = guess if guess.x.shape[1] == before and guess.x.ndim == 4 else _as_maps(guess, before)
-        if shaped.x.ndim != 4 or shaped.x.shape[1] != before:
-            continue
-        kernel = state[f"{op.key}.weight"].shape[2]
-        ways = _transposed_ways(kernel, shaped.x.shape[2]) if transposed else _plain_ways(kernel)
-        for way in ways:
-            *steps, options = way
-            lines = [*steps, f"{'deconv' if transposed else 'conv'} {op.key}{options}"]
-            made = shaped
-            for line in lines:
-                made = _with(made, line, state)
-            yield replace(made, ways=(*made.ways, f"{transposed}{way}"))
-
-
-def _plain_ways(kernel: int) -> list[tuple[str, ...]]:
-    if kernel % 2 == 0:
-        return []
-    padding = f" padding {kernel // 2}" if kernel > 1 else ""
-    return [(padding,), ("upsample 2", padding), ("upsample 2 bilinear", padding)]
-
-
-def _transposed_ways(kernel: int, side: int) -> list[tuple[str, ...]]:
-    spread = [("",)] if side == 1 else []
-    half = (kernel - 1) // 2
-    odd = " output_padding 1" if kernel % 2 else ""
-    doubling = [(f" stride 2{f' padding {half}' if half else ''}{odd}",)]
-    others = [(" stride 2",), ("",)] + ([(f" padding {half}",)] if half and kernel % 2 else [])
-    return list(dict.fromkeys([*spread, *doubling, *others]))
-
-
-def _endings(guess: Guess, ops: list[Op], state: Mapping[str, Tensor]) -> Iterator[Guess]:
-    """After the last norm nothing can be measured: all goes on as before."""
-    activation = guess.activation or "relu"
-    if any(line.startswith("norm ") for line in guess.lines[-1:]):
-        *lines, norm = guess.lines
-        guess = replace(guess, lines=(*lines, norm + guess.eps))
-        guess = replace(_with(guess, activation, state), activation=activation)
-    ends = [guess]
-    for place, op in enumerate(ops):
-        if place:
-            ends = [_with(end, activation, state) for end in ends]
-        ends = [after for end in ends for after in _run(end, op, state)]
-    for number, end in enumerate(ends):
-        new = end.ways[len(guess.ways) :]
-        unusual = sum(way not in guess.ways for way in new)
-        yield _with(replace(end, gap=guess.gap + unusual + number / 1000), "tanh", state)
-
-
-def _as_maps(guess: Guess, channels: int) -> Guess:
-    """The outputs of a linear layer as maps, if it is what comes next."""
-    if guess.x.ndim != 2 or guess.x.shape[1] == channels:
-        return guess
-    side = round((guess.x.shape[1] / channels) ** 0.5)
-    if side * side * channels != guess.x.shape[1]:
-        return guess
-    x = guess.x.reshape(-1, channels, side, side)
-    return replace(guess, lines=(*guess.lines, f"reshape {channels} {side} {side}"), x=x)
-
-
-def _with(guess: Guess, line: str, state: Mapping[str, Tensor]) -> Guess:
-    """One more line, and what comes out of it."""
-    return replace(guess, lines=(*guess.lines, line), x=_applied(guess.x, step_of(line), state)) if line else guess
-
-
-def _applied(x: Tensor, step: Mapping, state: Mapping[str, Tensor]) -> Tensor:
-    kind, key = step["type"], step.get("key")
-    weight, bias = (
-        (state[f"{key}.{part}"].float() if f"{key}.{part}" in state else None) for part in ("weight", "bias")
-    )
-    if kind == "Norm":
-        mean, variance = (state[f"{key}.{part}"].float() for part in ("running_mean", "running_var"))
-        return F.batch_norm(x, mean, variance, weight, bias, eps=step.get("eps", 1e-5))
-    if kind == "Reshape":
-        return x.reshape(-1, *step["shape"])
-    if kind == "Linear":
-        return F.linear(x, weight, bias)
-    how = {name: step[name] for name in ("stride", "padding", "output_padding") if name in step}
-    if kind == "Conv2d":
-        return F.conv2d(x, weight, bias, **how)
-    if kind == "ConvTranspose2d":
-        return F.conv_transpose2d(x, weight, bias, **how)
-    if kind == "Upsample":
-        return F.interpolate(x, scale_factor=2, mode=step.get("mode", "nearest"))
-    if kind == "leaky_relu":
-        return F.leaky_relu(x, step["slope"])
-    return getattr(torch, kind)(x) if kind == "tanh" else getattr(F, kind)(x)
+    return replace(guess, x=guess.x[: max(_FEWEST, MOST // (4 * guess.x[0].numel()))])
 
 
 # The family

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganwidgets.models.devices import has_float64
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.layers import did_you_mean
 from ganwidgets.models.weights import with_weights
@@ -165,7 +166,7 @@ def active_edits(edits: LowRankEdit | Iterable[LowRankEdit]) -> tuple[LowRankEdi
 def _edited(network: Generator, weight: str, edits: list[LowRankEdit]) -> Tensor:
     """W0 + Σ ΔW; summed with more digits than kept, so that the order of edits does not show."""
     start = network.module.get_parameter(weight).detach()
-    precise = torch.float32 if start.device.type == "mps" else torch.float64
+    precise = torch.float64 if has_float64(start.device) else torch.float32
     content = sum((edit.delta(start.device, precise) for edit in edits), start.to(precise)).to(start.dtype)
     if not torch.isfinite(content).all():
         names = ", ".join(repr(edit.name) for edit in edits)

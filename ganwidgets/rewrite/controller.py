@@ -153,10 +153,11 @@ class RewriteController(FilesSession):
         return job
 
     def _ended(self, job: Job) -> None:
-        if isinstance(job.exception, RankTooHigh) and job.kind == self._newest:
-            self._write(spanned=job.exception.spanned)
-        super()._ended(job)
-        self._tell_working()
+        with lock:  # who waits for the end comes back when all of this is said
+            if isinstance(job.exception, RankTooHigh) and job.kind == self._newest:
+                self._write(spanned=job.exception.spanned)
+            super()._ended(job)
+            self._tell_working()
 
     def _tell_working(self) -> None:
         with lock:

@@ -40,15 +40,15 @@ class AdviceController(Controller):
         self.refuse("")
         if missing := self.session.missing("paste"):
             raise ValueError(missing)
-        session, trays = self.session, self.session.trays
+        session, network, trays = self.session, self.session.network, self.session.trays
         wish = Wish(trays.object[0], trays.paste, trays.examples, trays.preserve)
-        z = session.network.sample_z(session.n_sample, session.seed, session.truncation)
+        z = network.sample_z(session.n_sample, session.seed, session.truncation)
         asked = Asked(session.smoothness, session.norm, session.objective, session.method, session.damping)
         options = {"segmenter": self.segmenter, "truncation": session.truncation}
 
         def work(progress: Callable[[float], None]) -> Iterator[Advice]:
             told = giving_way(progress)
-            yield from advising(session.network, z, wish, ranks=RANKS, asked=asked, **options, progress=told)
+            yield from advising(network, z, wish, ranks=RANKS, asked=asked, **options, progress=told)
 
         return self.submit(work, lambda advice: self._write(advice=advice), kind="advice", background=not wait)
 

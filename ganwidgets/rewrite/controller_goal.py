@@ -14,6 +14,7 @@ from ganwidgets.jobs import Controller
 from ganwidgets.nn.regions import resize
 from ganwidgets.rewrite.controller import RewriteController
 from ganwidgets.rewrite.examples import Example
+from ganwidgets.rewrite.workbench import Workbench
 from ganwidgets.segment import Segmenter, validate_segmentation
 
 MOST_PLACES = 16  # that are looked at
@@ -53,7 +54,7 @@ class GoalController(Controller):
             known = self._counts = {place: counts for place, counts in self._counts.items() if place in places}
             for place in places:
                 if place not in known:
-                    known[place] = self._counted(bench.z, place)
+                    known[place] = self._counted(bench, place)
                 yield None
             source = self._most(sum(known[place] for place in places[len(trays.object) :]))
             target = self._most(sum(known[place] for place in trays.object)) if trays.object else ""
@@ -61,9 +62,9 @@ class GoalController(Controller):
 
         self.submit(work, lambda found: self._write(source=found[0], target=found[1]), kind="goal", interactive=True)
 
-    def _counted(self, z: Tensor, place: Example) -> Tensor:
+    def _counted(self, bench: Workbench, place: Example) -> Tensor:
         """How many of the marked pixels show each concept; the first number is for none."""
-        image = self.session.network.images(z[place.image : place.image + 1], grad=False)
+        image = bench.network.images(bench.z[place.image : place.image + 1], grad=False)
         seg = validate_segmentation(self.segmenter(image), image, self.segmenter)[0]
         marked = resize(place.region, tuple(seg.shape[-2:])).to(seg.device) >= 0.5
         return torch.bincount(seg[:, marked].flatten().long(), minlength=len(self.segmenter.concepts) + 1).cpu()

@@ -16,6 +16,7 @@ from ganwidgets.rewrite.examples import Example
 from ganwidgets.worker import Job
 
 MOST_STEPS = 100  # that can be undone
+SAMPLE = ["image", "seed", "truncation", "drawn_class"]  # what decides which picture is looked at
 NOTHING_PAINTED = "Nothing is painted yet: paint on the picture what you mean, then press this."
 
 Region = np.ndarray | None
@@ -38,7 +39,7 @@ class MarkingController(Controller):
         self._past: list[Region] = []
         self._future: list[Region] = []
         super().__init__()
-        session.observe(self._looked_elsewhere, ["image", "seed", "truncation"])
+        session.observe(self._looked_elsewhere, SAMPLE)
 
     def paint(self, mask: Any, *, erase: bool = False) -> None:
         """Add a stroke to the region, or take it away.
@@ -113,7 +114,7 @@ class MarkingController(Controller):
             return self.session.search(self.session.image, self.region, wait=wait)
 
     def close(self) -> None:
-        self.session.unobserve(self._looked_elsewhere, ["image", "seed", "truncation"])
+        self.session.unobserve(self._looked_elsewhere, SAMPLE)
         super().close()
 
     def _painted(self) -> np.ndarray:

@@ -6,7 +6,6 @@ from typing import Any
 from traitlets import Bunch, Float, Instance, Int, Unicode, validate
 
 from ganwidgets.jobs import Controller
-from ganwidgets.models import Generator
 from ganwidgets.results.rewrites import LowRankEdit
 from ganwidgets.rewrite.apply import active_edits, apply
 from ganwidgets.rewrite.controller import RewriteController
@@ -44,6 +43,7 @@ class ReportController(Controller):
         super().__init__(**traits)
         if segmenter is not None and not self.source:
             self.source = segmenter.concepts[0]
+        session.observe(self._relabelled, "drawn_class")
 
     def run(self, *, wait: bool = False) -> Job:
         """Judge the edits that are in force now, beside the same changes of the weights along random keys.
@@ -56,13 +56,14 @@ class ReportController(Controller):
             raise ValueError(missing)
         edits = self.active
         seed = unused_seed(self.seed, {self.session.seed, *_seeds(edits)})
-        z = self.session.network.sample_z(self.n, seed, self.session.truncation)
+        network = self.session.network
+        z = network.sample_z(self.n, seed, self.session.truncation)
         asked = {"source": self.source, "target": self.target or None, "enough": self.enough}
 
         def work(progress: Callable[[float], None]) -> Iterator[dict[str, Any]]:
-            made = self._networks(edits)
+            made = {EDITS: apply(network, edits), CHANCE: apply(network, random_edits(edits))}
             told = giving_way(progress)
-            found = report(self.session.network, made, self.segmenter, z, **asked, batch=BATCH, progress=told)
+            found = report(network, made, self.segmenter, z, **asked, batch=BATCH, progress=told)
             yield {"report": found, "judged": edits, "drawn": seed}
 
         return self.submit(work, lambda values: self._write(**values), kind="report", background=not wait)
@@ -78,9 +79,14 @@ class ReportController(Controller):
         """The edits in force now."""
         return active_edits(self.session.edits)
 
-    def _networks(self, edits: tuple[LowRankEdit, ...]) -> dict[str, Generator]:
-        network = self.session.network
-        return {EDITS: apply(network, edits), CHANCE: apply(network, random_edits(edits))}
+    def close(self) -> None:
+        self.session.unobserve(self._relabelled, "drawn_class")
+        super().close()
+
+    def _relabelled(self, change: Bunch) -> None:
+        """A report is of pictures of one class."""
+        self.cancel()
+        self._write(report=None, judged=None)
 
     @validate("n")
     def _check_n(self, proposal: Bunch) -> int:

@@ -80,7 +80,8 @@ class RuleController(Controller):
         uid, session = self._edit(which).uid, self.session
         others = tuple(one for one in active_edits(session.edits) if one.uid != uid)
         seed = unused_seed(self.seed, {session.seed})
-        z = session.network.sample_z(self.n, seed, session.truncation)
+        original = session.network
+        z = original.sample_z(self.n, seed, session.truncation)
         asked = {"source": self.source, "target": self.target or None}
         about = asked | {"limit": self.limit, "n": self.n, "seed": seed}
         given = (about, self.seconds, steps, session.newest)
@@ -88,7 +89,7 @@ class RuleController(Controller):
         def work(progress: Callable[[float], None]) -> Iterator[dict[str, Any] | None]:
             tell, began = giving_way(progress), time.monotonic()
             edit = self._edit(uid)  # as it is now: a refinement may have gone on until here
-            network = apply(session.network, others)
+            network = apply(original, others)
             told = lambda share: tell(SAMPLING * share)  # noqa: E731
             sample = rule_sample(network, z, self.segmenter, **asked, progress=told)
             yield {"sample": sample, "course": {}, "step": None}

@@ -229,13 +229,19 @@ class SampleSession(SettingsSession):
             z = self.network.sample_z(self.n_sample, self.seed, self.truncation)
             old, self._bench = getattr(self, "_bench", None), Workbench(self.network, z, self.seed, self.truncation)
             if old is not None:  # places in pictures that are the same ones stay
-                self._write(trays=self.trays.within(len(z)) if _alike(old.z, z) else Trays())
+                alike = old.network is self.network and _alike(old.z, z)
+                self._write(trays=self.trays.within(len(z)) if alike else Trays())
             with self.hold_trait_notifications():
                 kept = tuple(number for number in self.numbers if number < self.n_sample)
                 self.numbers = kept or tuple(range(min(PAGE, self.n_sample)))
                 self.image = min(self.image, self.n_sample - 1)
             self._write(found=None, matches=None)
             self.update()
+
+    def relabelled(self) -> None:
+        """Another class is another sample; edits are of the weights, and hold for every class."""
+        if hasattr(self, "_bench"):
+            self._sample()
 
     @observe("seed", "n_sample", "truncation")
     def _sample_changed(self, change: Bunch) -> None:

@@ -11,12 +11,12 @@ from ganwidgets.rewrite.context import METHODS
 from ganwidgets.rewrite.editable import editable_layer, editable_layers
 from ganwidgets.rewrite.solve import NORMS, OBJECTIVES, SMOOTHNESS
 from ganwidgets.rewrite.workbench import Settings
-from ganwidgets.session import HistorySession, whole_in_range
+from ganwidgets.session import ClassSession, HistorySession, whole_in_range
 
 SECONDS = 20.0  # that a refinement may take
 
 
-class SettingsSession(HistorySession):
+class SettingsSession(HistorySession, ClassSession):
     """A session on one editable layer of a generator; see `RewriteController`."""
 
     layer = Unicode(help="Whose rules are rewritten: one of `editable_layers`.")
@@ -30,12 +30,11 @@ class SettingsSession(HistorySession):
     refine_seconds = Float(SECONDS, help="After which a refinement ends, if it has not ended by itself.")
 
     def __init__(self, network: Generator, **traits: Any) -> None:
-        self.network = network
         self.editable_layers = editable_layers(network)
         if not self.editable_layers:
             raise ValueError(f"`network` must have a convolution that can be edited, but {network.name!r} has none")
         middle = self.editable_layers[len(self.editable_layers) // 2]
-        super().__init__(**{"layer": middle, **traits})
+        super().__init__(network, **{"layer": middle, **traits})
 
     @property
     def _settings(self) -> Settings:

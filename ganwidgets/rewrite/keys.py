@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ganwidgets.models.devices import counting_device
 from ganwidgets.nn.linalg import Spectrum, spectrum
 from ganwidgets.nn.second_moment import SecondMoment
 from ganwidgets.results.cache import content_path, kept, latents_name
@@ -192,5 +193,4 @@ def key_batches(
 
 def _where(editable: EditableLayer) -> torch.device:
     """Where float64 sums are kept: beside the network, unless there is no float64 there."""
-    device = editable.network.device
-    return torch.device("cpu") if device.type == "mps" else device
+    return counting_device(editable.network.device)

@@ -14,7 +14,7 @@ from ganwidgets.jobs import Controller
 from ganwidgets.models.checkpoints import load
 from ganwidgets.models.export import encode_weights
 from ganwidgets.models.generator import Generator
-from ganwidgets.panels import callable_module, segmenter_for
+from ganwidgets.panels import callable_module, class_picker, segmenter_for
 from ganwidgets.rewrite import panel_fields as fields
 from ganwidgets.rewrite import panel_tables as tables
 from ganwidgets.rewrite import panel_views as views
@@ -55,7 +55,8 @@ class Panel(WiredPanel):
         goal: the `GoalController`: which concept seems to become which.
         rule: the `RuleController`: goes on from an edit over pictures nobody marked.
         reporting, advising: what the edits did, and which layer and rank to begin with.
-        layout: the `ui.Layout` of all components; `painter`, `trays`, `grid`, `stack`, `compare`, … are they.
+        layout: the `ui.Layout` of all components; `painter`, `trays`, `grid`, `stack`, `compare`, … are they;
+            `classes` is None for networks without.
     """
 
     layer = Unicode(help="Whose rules are rewritten.")
@@ -91,6 +92,7 @@ class Panel(WiredPanel):
         }
         self.opening = ui.Controls(fields=fields.OPENING)
         self.drop = ui.FileDrop(label="Open", hint="saved edits or marks; or drop them here", accept=views.ENDINGS)
+        self.classes = class_picker(self.network)
         self.painter = ui.MaskPainter(color=views.BRUSH, message="Drawing the pictures…")
         self.put = ui.Controls(fields=fields.PUT)
         self.look = ui.Controls(fields=fields.LOOK)
@@ -129,7 +131,7 @@ class Panel(WiredPanel):
         more = ui.fold(self.advanced, label="More settings")
         return ui.row(
             ui.column(*self.trays.values(), self.drop, self.opening),
-            ui.column(self.painter, self.put, self.look, self.grid),
+            ui.column(self.painter, self.put, *([self.classes] if self.classes else []), self.look, self.grid),
             ui.column(self.settings, more, self.run_bar, self.others, self.stack, self.files, tabs),
             weights=(4, 9.3, 7),
         )

@@ -9,7 +9,7 @@ from traitlets import Bunch
 
 from ganwidgets import ui
 from ganwidgets.jobs import lock
-from ganwidgets.panels import ComposedPanel
+from ganwidgets.panels import ComposedPanel, class_wires
 from ganwidgets.rewrite import panel_fields as fields
 from ganwidgets.rewrite import panel_tables as tables
 from ganwidgets.rewrite import panel_views as views
@@ -36,6 +36,7 @@ class WiredPanel(ComposedPanel):
     reporting: ReportController
     advising: AdviceController
     trays: dict[str, ui.Tray]
+    classes: ui.Controls | None
 
     # The wires
 
@@ -88,6 +89,7 @@ class WiredPanel(ComposedPanel):
         yield show(s, "shown", self.grid, "selected", lambda shown: views.place_of(s.image, shown))
         words = {"to_view": views.numbers_text, "to_python": views.numbers_of}
         yield join(s, "numbers", self.look, "values", key="numbers", **words)
+        yield from class_wires(self.classes, s)
         for name in ("seed", "n_sample"):
             yield join(s, name, self.look, "values", key=name)
         self.look.on_request("press", lambda name: s.turn(-1 if name == "earlier" else 1))

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganwidgets.models.devices import counting_device, precise
 from ganwidgets.models.generator import Generator
 from ganwidgets.nn.features import Features, feature_rows
 from ganwidgets.segment import Segmenter, validate_segmentation
@@ -86,7 +87,7 @@ class Counting:
         became = gone if self.numbers[1] is None else gone & (last == self.numbers[1]).any(1)
         moved = (after - images).abs()  # (image channel height width)
         visible = (moved.amax(1) > self.visible) & outside
-        drift = LEVELS * (moved.mean(1).double() * outside).flatten(1).sum(1)
+        drift = LEVELS * (precise(moved.mean(1)) * outside.to(counting_device(outside.device))).flatten(1).sum(1)
         counts = {"gone": gone, "became": became, "moved": visible}
         return {name: _numpy(mask.flatten(1).sum(1)) for name, mask in counts.items()} | {"drift": _numpy(drift)}
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganwidgets.models.devices import precise
 from ganwidgets.models.stylegan2_layers import ModulatedConv2d
 
 
@@ -17,8 +18,8 @@ def projected(
     keys: Float[Tensor, "batch key_dim key_h key_w"], context: Float[Tensor, "rank key_dim"]
 ) -> Float[Tensor, "batch rank key_h key_w"]:
     """How much of each direction is in each key, in float64 on the CPU; multiplied where the keys are, if it can be."""
-    keys = keys.cpu() if keys.device.type == "mps" else keys  # which has no float64
-    return torch.einsum("ri,bihw->brhw", context.detach().to(keys.device, torch.float64), keys.detach().double()).cpu()
+    keys = precise(keys.detach())
+    return torch.einsum("ri,bihw->brhw", precise(context.detach()).to(keys.device), keys).cpu()
 
 
 def exact(tensor: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

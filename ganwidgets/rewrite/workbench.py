@@ -198,6 +198,8 @@ class Workbench(SampleBench):
     def _about(self, trays: Trays, settings: Settings, what: str) -> dict[str, Any]:
         """How the edit came about, as plain values: the sample, and what was marked in it."""
         sample = {"seed": self.seed, "n_sample": len(self.z), "truncation": self.truncation}
+        if getattr(self.network, "label", None) is not None:
+            sample["class"] = self.network.classes[self.network.label]
         asked = {"method": settings.method, "damping": settings.damping}
         return {"what": what, **asked, **sample, "request": trays.request().as_dict()}
 

@@ -14,6 +14,7 @@ from typing import Any
 from ganwidgets.segment.broden import Broden
 from ganwidgets.segment.colours import WithColours
 from ganwidgets.segment.composed import PastedScenes
+from ganwidgets.segment.edgetpu import EdgeTPUSegmenter
 from ganwidgets.segment.fixed import FixedSegmentation
 from ganwidgets.segment.labelled import LabelledArrays, LabelledImages
 from ganwidgets.segment.labelled_dataset import LabelledDataset
@@ -32,6 +33,7 @@ from ganwidgets.segment.transformers import HuggingFaceSegmenter
 __all__ = [
     "Broden",
     "DrawnScenes",
+    "EdgeTPUSegmenter",
     "FixedSegmentation",
     "HuggingFaceSegmenter",
     "LabelSet",
@@ -56,7 +58,12 @@ __all__ = [
 ]
 
 _NAMED = {"scenes": SceneSegmenter}
-_FAMILIES = {"hf": HuggingFaceSegmenter, "hf words": OpenVocabularySegmenter, "torchvision": TorchvisionSegmenter}
+_FAMILIES = {
+    "hf": HuggingFaceSegmenter,
+    "hf words": OpenVocabularySegmenter,
+    "torchvision": TorchvisionSegmenter,
+    "edgetpu": EdgeTPUSegmenter,
+}
 
 
 def names() -> tuple[str, ...]:
@@ -69,9 +76,10 @@ def load(source: str | object, **options: Any) -> Segmenter:
 
     Args:
         source: "scenes", the bundled one; "hf:" and a directory or a Hugging Face name; "torchvision:" and the name of
-            a network, with `weights=`; or an object with the segmenter protocol.
+            a network, with `weights=`; "edgetpu:" and a weights file of a DeepLab on a MobileNetEdgeTPU; or an object
+            with the segmenter protocol.
         options: those of `HuggingFaceSegmenter`, of `OpenVocabularySegmenter` when `words` is among them, or of
-            `TorchvisionSegmenter`.
+            `TorchvisionSegmenter`, or of `EdgeTPUSegmenter`.
 
     Raises:
         ValueError, FileNotFoundError, ImportError: no such segmenter, or one that cannot be loaded.
@@ -83,15 +91,17 @@ def load(source: str | object, **options: Any) -> Segmenter:
         made.source = "" if options else source
         return made
     if options:
-        raise TypeError(f"options are for 'hf:…' and 'torchvision:…', got {sorted(options)} for {source!r}")
+        raise TypeError(
+            f"options are for 'hf:…', 'torchvision:…' and 'edgetpu:…', got {sorted(options)} for {source!r}"
+        )
     if isinstance(source, str):
         if source in _NAMED:
             return _NAMED[source]()
         near = difflib.get_close_matches(source, _NAMED, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else "An object with the segmenter protocol works too"
         raise ValueError(
-            f"`source` must be one of {list(_NAMED)}, 'hf:' and a directory or name, 'torchvision:' and a name, or a "
-            f"segmenter, got {source!r}. {hint}"
+            f"`source` must be one of {list(_NAMED)}, 'hf:' and a directory or name, 'torchvision:' and a name, "
+            f"'edgetpu:' and a file, or a segmenter, got {source!r}. {hint}"
         )
     check_segmenter_attributes(source)
     return source

@@ -8,7 +8,7 @@ code either.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from ganwidgets.models.blank import blank
 from ganwidgets.models.files import read_weights
 
 MAX_JSON = 32_000_000
@@ -26,6 +28,15 @@ MAX_JSON = 32_000_000
 
 MAX_SURPLUS = 16_000_000
 """Numbers that a network may have beyond those in its weights: buffers that are computed, or weights that are tied."""
+
+MOST_LABELS = 1_000_000
+"""Labels a configuration may ask for without naming them."""
+
+MOST_BLOCKS = 10_000
+"""Layers, blocks or stages a configuration may ask for."""
+
+SLACK = 50
+"""Calls of torch with which a network may make each of its tensors, and so many tensors more than are in its files."""
 
 DOWNLOADED = ("*.json", "*.safetensors", "merges.txt", "vocab.txt", "LICENSE*")
 """Files that are downloaded; no pickles and no Python."""
@@ -124,6 +135,7 @@ def load_module(directory: Path, architecture: str) -> nn.Module:
     import transformers
 
     state = _read_state(directory)
+    _check_numbers(_read_json(directory / "config.json"))
     with quiet():
         try:
             config = transformers.AutoConfig.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
@@ -131,7 +143,7 @@ def load_module(directory: Path, architecture: str) -> nn.Module:
                 if getattr(part, "use_pretrained_backbone", False):
                     part.use_pretrained_backbone = False  # its weights are in the file, or else are missing
             kind = getattr(transformers, architecture)
-            with torch.device("meta"):  # shapes only: a configuration may claim any size
+            with blank(), _Patience(len(state)):  # shapes only: a configuration may claim any size
                 outline = kind(config)
             _check_outline(outline, state)
             module, report = kind.from_pretrained(
@@ -141,6 +153,37 @@ def load_module(directory: Path, architecture: str) -> nn.Module:
             raise ValueError(f"{directory.name} could not be built as a {architecture}: {first_line(error)}") from error
     _check_report(directory, architecture, module, report)
     return module.eval()
+
+
+def _check_numbers(config: Any) -> None:
+    """Refuse labels that nobody named, and depths that nobody trains: transformers counts up to them at once."""
+    for key, value in config.items() if isinstance(config, dict) else ():
+        _check_numbers(value)
+        numbers = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, int)]
+        most = (
+            MOST_LABELS
+            if key == "num_labels"
+            else MOST_BLOCKS
+            if re.search("layers|depth|blocks|stages", key)
+            else None
+        )
+        if most is not None and sum(numbers) > most:
+            raise ValueError(f"config.json must ask for at most {most:,} as {key}, got {sum(numbers):,}")
+
+
+class _Patience(TorchFunctionMode):
+    """Gives up when a network makes many more tensors than its files hold: a number can ask for a million blocks."""
+
+    def __init__(self, held: int) -> None:
+        super().__init__()
+        self._left = SLACK * (held + SLACK)
+        self._held = held
+
+    def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"config.json asks for a network of many more tensors than the {self._held} of its files")
+        return function(*args, **(kwargs or {}))
 
 
 def _check_outline(outline: nn.Module, state: dict[str, Tensor]) -> None:

@@ -12,8 +12,8 @@ from torch import Tensor
 from ganwidgets.segment.labelled import check_labelled
 from ganwidgets.segment.masks import as_images, on_size, resized, size_pair
 
-LOOKED_AT = 64
-"""Items that a fingerprint is made of; a data set may be too large to read twice."""
+LOOKED_AT = 4096
+"""Items that a fingerprint is made of, at most; a larger data set may be too much to read twice."""
 
 
 class LabelledDataset:
@@ -30,6 +30,7 @@ class LabelledDataset:
         ignored: number of a mask that means "nobody labelled this"; 255 does only where it has no name.
         categories: group of each concept; all "object" by default.
         name: what results call the data.
+        version: text that changes when the items do, for data sets of more than 4,096: results are kept under it.
 
     Raises:
         ValueError, TypeError: items of another kind, or names that do not fit.
@@ -47,13 +48,14 @@ class LabelledDataset:
         ignored: int | None = 255,
         categories: Sequence[str] | None = None,
         name: str | None = None,
+        version: str = "",
     ) -> None:
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise TypeError(f"`dataset` must have a length and items by number, got {type(dataset).__name__}")
         self.dataset, self.concepts, self.value_range = dataset, tuple(concepts), value_range
         self.ignored = None if ignored == 255 and len(self.concepts) >= 255 else ignored
         self.categories = ("object",) * len(self.concepts) if categories is None else tuple(categories)
-        self.name = name or type(dataset).__name__
+        self.name, self.version, self._fingerprint = name or type(dataset).__name__, version, None
         self.image_shape = (3, 1, 1)
         check_labelled(self)
         image = self._image(self._item(0)[0], 0)
@@ -77,8 +79,18 @@ class LabelledDataset:
         return torch.cat(images), torch.stack(segs)
 
     def fingerprint(self) -> str:
-        """SHA-256 of names, length, and of 64 items spread over the data set."""
-        digest = hashlib.sha256(repr((self.concepts, self.categories, self.image_shape, len(self))).encode())
+        """SHA-256 of names, length and all items; of more than 4,096, of so many, spread evenly: give `version` then.
+
+        It is asked for only where results are kept, and read once.
+        """
+        if self._fingerprint is None:
+            self._fingerprint = self._hashed()
+        return self._fingerprint
+
+    def _hashed(self) -> str:
+        digest = hashlib.sha256(
+            repr((self.concepts, self.categories, self.image_shape, len(self), self.version)).encode()
+        )
         for number in np.unique(np.linspace(0, len(self) - 1, LOOKED_AT).astype(int)):
             for tensor in self.batch([int(number)]):
                 digest.update(tensor.contiguous().numpy().tobytes())

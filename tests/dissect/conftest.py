@@ -3,9 +3,11 @@
 from dataclasses import fields
 from types import SimpleNamespace
 
+import comm
 import numpy as np
 import pytest
 import torch
+from comm.base_comm import BaseComm
 from torch import nn
 
 
@@ -102,3 +104,27 @@ def assert_same():
             equal(value, b.thumbnails[key], key)
 
     return check
+
+
+class QuietComm(BaseComm):
+    """A front end that takes everything and says nothing."""
+
+    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
+        pass
+
+
+@pytest.fixture
+def make_panel(planted, reader, monkeypatch):
+    monkeypatch.setattr(comm, "create_comm", lambda *args, **kwargs: QuietComm(*args, **kwargs))
+    from ganwidgets.dissect.panel import panel
+
+    made = []
+
+    def make_panel(network=planted, layer="layer1", segmenter=reader, **options):
+        made.append(panel(network, layer, segmenter, **{"n": 100, "top_fraction": 0.4, **options}))
+        made[-1].wait(30.0)
+        return made[-1]
+
+    yield make_panel
+    for one in made:
+        one.close()

@@ -74,7 +74,7 @@ def test_a_unit_that_was_unusually_active_at_first_is_spoken_of(make_generator, 
     red = make_segmenter(lambda images: (images > 0).to(torch.uint8), ["red"])
     told = [dissect(generator, red, layer="maps", n=512, top_fraction=0.1, exact=exact) for exact in (False, True)]
     assert [len(d.notes) for d in told] == [1, 0]
-    assert told[0].notes[0].startswith("1 unit of 'maps' were so much more active in the first 64 images")
+    assert told[0].notes[0].startswith("1 unit of 'maps' was so much more active in the first 64 images")
     assert told[0].layer().area[0] < told[1].layer().area[0]
 
 

@@ -231,3 +231,12 @@ def test_a_kl_autoencoder_of_diffusers(diffusers):
     assert torch.allclose(generator.reconstruct(photos()), expected, atol=1e-5)
     assert "decoder.up_blocks.0" in generator.layers and "post_quant_conv" in generator.layers
     check_generator(generator, "decoder.up_blocks.0")
+
+
+def test_a_small_file_cannot_ask_for_very_many_units_on_large_maps():
+    decoder = tiny()[0]
+    last = max(int(key.partition(".")[0]) for key in decoder)
+    state = {key: part for key, part in decoder.items() if not key.startswith(f"{last}.")}
+    claims = {f"{last + 6}.weight": torch.zeros(1).expand(2048, 6, 3, 3), f"{last + 6}.bias": torch.zeros(2048)}
+    with pytest.raises(ValueError, match=f"a tiny decoder .* but {last + 6} would give 2,048 maps of"):
+        decoder_of(state | claims)

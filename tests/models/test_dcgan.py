@@ -204,3 +204,11 @@ def test_the_face_generator_has_the_recorded_architecture():
     chain = read_chain(g.module.state_dict())
     assert [step.conv for step in chain] == [layer["key"] for layer in recorded["layers"]]
     assert np.isclose(g.images(g.sample_z(8)).std(), 0.47, atol=0.05)
+
+
+def test_a_small_file_cannot_ask_for_very_many_units_on_large_maps():
+    claims = {f"{k}.weight": torch.zeros(1, 1, 4, 4) for k in range(9)}
+    claims["9.weight"] = torch.zeros(1, 1, 1, 1).expand(1, 4096, 4, 4)
+    claims["10.weight"] = torch.zeros(1, 1, 1, 1).expand(4096, 3, 5, 5)
+    with pytest.raises(ValueError, match="at most 268,435,456 numbers a picture, but 9 would give 4,096 maps of 2,048"):
+        DCGAN.from_state_dict(claims)

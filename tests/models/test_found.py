@@ -141,6 +141,27 @@ def test_what_is_not_found_is_said(content, sentence):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
+)
+def test_other_precisions_become_single_and_are_noted(dtype):
+    weights = {"a": torch.ones(2, 2).to(dtype), "b": torch.ones(2), "n": torch.tensor(3)}
+    name = str(dtype).removeprefix("torch.")
+    for content in ({"g_ema": weights}, {"model_config": None, "weights": weights}):
+        found = find_generator(content)
+        assert [part.dtype for part in found.state.values()] == [torch.float32, torch.float32, torch.int64]
+        assert f"{name} weights were made float32" in found.notes
+    from ganwidgets.models import inspect
+
+    assert f"{name} weights were made float32" in inspect({"g_ema": weights}).notes
+
+
+def test_numbers_that_torch_cannot_make_single_are_told():
+    packed = torch.zeros(2, 2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
+    with pytest.raises(ValueError, match="that torch can make float32, got float4_e2m1fn_x2: save them as float32"):
+        find_generator({"a": packed})
+
+
 def test_keras_files_keep_their_paths():
     weights = {"dense/dense/kernel:0": torch.ones(2, 3)}
     found = find_generator({"model_config": {"class_name": "Sequential"}, "weights": weights})

@@ -203,3 +203,23 @@ def test_on_a_gpu_latents_are_the_same_and_noise_is_repeated():
     assert torch.equal(torch.cuda.get_rng_state(), before)
     with g.intervene("1", zero_units([0])):
         assert torch.equal(g.above(state), g.images(z))
+
+
+@pytest.mark.parametrize(
+    ("error", "needs"),
+    [
+        (
+            RuntimeError("can't allocate memory: you tried to allocate 8000000000 bytes"),
+            "needs 8.0 GB at once, more memory",
+        ),
+        (MemoryError(), "needs more memory than there is"),
+    ],
+)
+def test_too_little_memory_is_not_taken_for_a_wrong_latent(error, needs):
+    class Huge(nn.Module):
+        def forward(self, z):
+            raise error
+
+    with pytest.raises(ValueError, match="module") as caught:
+        TorchGenerator(Huge(), z_shape=(2,))
+    assert needs in str(caught.value) and "z_shape" not in str(caught.value)

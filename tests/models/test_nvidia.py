@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganwidgets.models.files import read_file, read_weights
-from ganwidgets.models.inert import Stub
+from ganwidgets.models.inert import Expanded, Stub
 from ganwidgets.models.nvidia import (
     NOTE,
     PERSISTENT,
@@ -41,6 +41,12 @@ def test_weights_and_buffers_of_all_modules_by_name():
     assert name == "Generator" and kwargs == {"z_dim": 512, "c_dim": 0}
     assert list(state) == ["scale", "a.weight", "a.kept", "list.0.weight", "list.0.kept"]
     assert state["a.kept"] is two
+
+
+def test_weights_that_repeat_their_numbers_are_named_and_not_left_out():
+    inner = module("Inner", weights={"weight": Expanded("torch.Tensor", ((4, 4),))})
+    with pytest.raises(ValueError, match=r"'a\.weight' shows the same numbers again and again .* \.contiguous\(\)"):
+        unpack(module("Generator", {"a": inner}))
 
 
 def test_arguments_of_both_generations():

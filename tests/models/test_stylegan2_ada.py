@@ -32,21 +32,9 @@ NAMES = ("ada_c0_orig", "ada_c5_resnet_clamp", "sg3repo_stylegan2_c5")
 pytestmark = pytest.mark.filterwarnings("ignore:.*lie beyond")  # random weights fill more than [-1, 1]
 
 
-def kwargs(name):
-    return json.loads((GOLDEN / f"{name}.json").read_text())["kwargs"]
-
-
-def network(name):
-    """From the container, or from weights and what a container would say."""
-    if (GOLDEN / f"{name}.pkl").exists():
-        return load(GOLDEN / f"{name}.pkl")
-    found = Found(read_weights(GOLDEN / f"{name}.safetensors"), {"class_name": "Generator", "kwargs": kwargs(name)})
-    return FAMILY.build(found, name)
-
-
 @pytest.fixture(scope="module")
-def networks():
-    return {name: network(name) for name in NAMES}
+def networks(networks_of_nvidia):
+    return networks_of_nvidia(GOLDEN, NAMES, FAMILY)
 
 
 def close(found, golden):

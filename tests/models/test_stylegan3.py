@@ -39,17 +39,9 @@ def kwargs(name):
     return json.loads((GOLDEN / f"{name}.json").read_text())["kwargs"]
 
 
-def network(name):
-    """From the container, or from weights and what a container would say."""
-    if (GOLDEN / f"{name}.pkl").exists():
-        return load(GOLDEN / f"{name}.pkl")
-    found = Found(read_weights(GOLDEN / f"{name}.safetensors"), {"class_name": "Generator", "kwargs": kwargs(name)})
-    return FAMILY.build(found, name)
-
-
 @pytest.fixture(scope="module")
-def networks():
-    return {name: network(name) for name in NAMES}
+def networks(networks_of_nvidia):
+    return networks_of_nvidia(GOLDEN, NAMES, FAMILY)
 
 
 def small(seed=0, **changes):

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 DATA = Path(__file__).parents[1] / "data/rewriting"
+
+
 CASES = ("progan_layer5", "progan_layer6", "stylegan2_layer5", "stylegan2_layer6")
 
 
@@ -80,3 +82,46 @@ def soft():
             return PlantedSegmenter()(images)
 
     return Soft()
+
+
+def box(top, left, bottom, right, size=16):
+    region = np.zeros((size, size), np.float32)
+    region[top:bottom, left:right] = 1
+    return region
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A Progressive GAN of four widths that is drawn at random, 16 × 16."""
+    from ganwidgets.models import ProGAN, TorchGenerator
+
+    torch.manual_seed(0)
+    return TorchGenerator(ProGAN((8, 8, 8, 8)), name="tiny", output_range=(-50, 50))
+
+
+@pytest.fixture
+def make_session(network):
+    from ganwidgets.rewrite.controller import RewriteController
+
+    made = []
+
+    def make_session(**traits):
+        made.append(
+            RewriteController(network, **{"n_sample": 30, "layer": "layer4", "refining": False, "norm": "l2", **traits})
+        )
+        made[-1].wait(30.0)
+        return made[-1]
+
+    yield make_session
+    for controller in made:
+        controller.close()
+
+
+@pytest.fixture
+def marked(make_session):
+    """A session in which something is to be copied, pasted and kept."""
+    session = make_session()
+    session.mark("object", 0, box(2, 2, 8, 8))
+    session.mark("paste", 1, box(8, 8, 14, 14))
+    session.wait(20.0)
+    return session

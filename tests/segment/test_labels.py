@@ -11,6 +11,7 @@ SIZES = {
     "coco-panoptic-133": (133, {"object": 80, "stuff": 53}),
     "coco-stuff-182": (182, {"object": 91, "stuff": 91}),
     "voc-21": (21, {"nothing": 1, "object": 20}),
+    "cityscapes-19": (19, {"stuff": 7, "object": 12}),
 }
 
 

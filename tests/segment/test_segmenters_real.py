@@ -14,6 +14,7 @@ from ganwidgets.testing import check_segmenter
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 FULL, HALF = "hf-deeplabv3-mobilenetv2-voc", "hf-deeplabv3-mobilenetv2-dm05-voc"
+STREETS, WEIGHTS = "tv-deeplab-mobilenetedgetpu-cityscapes", "model.safetensors"
 MASKS = DATA / "seg-coral-photos-masks"
 
 pytestmark = [
@@ -22,9 +23,34 @@ pytestmark = [
 ]
 
 
+SOURCES = {FULL: f"hf:{DATA / FULL}", HALF: f"hf:{DATA / HALF}", STREETS: f"edgetpu:{DATA / STREETS / WEIGHTS}"}
+
+
 @pytest.fixture(scope="module")
 def segmenters():
-    return {name: segment.load(f"hf:{DATA / name}") for name in (FULL, HALF)}
+    return {name: segment.load(SOURCES[name]) for name in (FULL, HALF)}
+
+
+def test_these_are_all_the_segmenters_there_are():
+    found = {path.name for path in DATA.iterdir() if "deeplab" in path.name}
+    assert found == set(SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("name", "photo", "seen"),
+    [
+        (FULL, "photos/cat.jpg", {"cat": 0.3}),
+        (HALF, "photos/pets.jpg", {"dog": 0.1}),
+        (STREETS, "photos/china.jpg", {"sky": 0.4, "vegetation": 0.25, "building": 0.2}),
+    ],
+)
+def test_every_one_of_them_names_the_pixels_of_a_photo(name, photo, seen):
+    S = segment.load(SOURCES[name])
+    seg = S(read_photo(DATA / photo)[None])
+    found = {concept: share(seg, S, concept) for concept in seen}
+    assert all(found[concept] > least for concept, least in seen.items()), found
+    assert check_segmenter(S, read_photo(DATA / photo, 48)[None]) == ("names", "segmentation", "scores")
+    assert S.source == SOURCES[name] and segment.load(SOURCES[name]).fingerprint() == S.fingerprint()
 
 
 def share(seg, segmenter, concept):

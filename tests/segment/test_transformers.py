@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 
 import pytest
 import torch
@@ -383,6 +384,22 @@ def test_files_that_are_damaged_or_not_there(copy):
     assert "config.json in damaged is damaged: it is no JSON" in refusal(copy)
     (copy / "config.json").unlink()
     assert "must hold a config.json that says which network it is, but holds" in refusal(copy, FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"depths": [1, 5000]}, "network of many more tensors than the"),
+        ({"depths": [1, 10**9]}, "ask for at most 10,000 as depths, got 1,000,000,001"),
+        ({"part": {"encoder_layers": 10**9}}, "ask for at most 10,000 as encoder_layers, got 1,000,000,000"),
+        ({"num_labels": 10**9}, "ask for at most 1,000,000 as num_labels, got 1,000,000,000"),
+    ],
+)
+def test_a_configuration_of_very_many_blocks_or_labels_is_given_up_at_once(copy, change, sentence):
+    edit_config(copy, **change)
+    began = time.process_time()
+    assert sentence in refusal(copy)
+    assert time.process_time() - began < 10  # [s]; a thousand million of them would take days
 
 
 def test_another_size_in_the_configuration_than_in_the_weights(copy):
