@@ -8,10 +8,12 @@
     gw.ablate.panel(G)          # what units cause
     gw.paint.panel(G)           # paint with them
     gw.rewrite.panel(G)         # change a rule of the network
+    gw.invert.panel(G)          # find a photo in it, and paint on that
+    gw.coverage.panel(G, data)  # what it cannot draw
 
-`gw.dissect`, `gw.ablate`, `gw.paint`, `gw.rewrite`: the methods. `gw.segment`: what names pixels. `gw.models`:
-networks. `gw.zoo`: published weights by name. `gw.ui`: the notebook components, which work alone (and without torch).
-`gw.testing`: networks whose answers are known on paper.
+`gw.dissect`, `gw.ablate`, `gw.paint`, `gw.rewrite`, `gw.invert`, `gw.coverage`: the methods. `gw.segment`: what names
+pixels. `gw.models`: networks. `gw.zoo`: published weights by name. `gw.ui`: the notebook components, which work alone
+(and without torch). `gw.testing`: networks whose answers are known on paper.
 
 Nothing is loaded before it is used: importing this package imports neither torch nor matplotlib.
 """
@@ -21,7 +23,21 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PARTS = ("ablate", "dissect", "models", "nn", "paint", "results", "rewrite", "scenes", "segment", "testing", "ui")
+_PARTS = (
+    "ablate",
+    "coverage",
+    "dissect",
+    "invert",
+    "models",
+    "nn",
+    "paint",
+    "results",
+    "rewrite",
+    "scenes",
+    "segment",
+    "testing",
+    "ui",
+)
 _MODULES = {"zoo": "ganwidgets.models.zoo"}
 _NAMES = {
     "load": "ganwidgets.models.checkpoints",

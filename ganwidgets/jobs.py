@@ -128,6 +128,13 @@ class Controller(HasTraits):
                 self._errors["input"] = reason
             self._write(error=self._error_text())
 
+    def forget(self) -> None:
+        """Take back what was said of jobs that failed: what they were about is not looked at any more."""
+        with lock:
+            self._errors.clear()
+            status = "running" if self._jobs else "idle"
+            self._write(error="", **({"status": status} if self.status == "failed" else {}))
+
     def _stop(self, spare: Collection[str] = ()) -> None:
         with lock:
             for kind, job in self._jobs.items():

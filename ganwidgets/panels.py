@@ -134,8 +134,9 @@ def segmenter_name(segmenter: Any) -> str:
 
 
 def is_scenes(network: Any) -> bool:
-    """Whether this is a generator of the bundled world."""
-    return network_name(network).partition("@")[0] == "scenes"
+    """Whether this is a generator of the bundled world: of all of it, or of a part, such as "scenes-without-tree"."""
+    name = network_name(network).partition("@")[0]
+    return name == "scenes" or name.startswith("scenes-")
 
 
 def segmenter_for(network: Any, segmenter: Any) -> Any:

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 NAMES = {
-    "": "TorchClassifier TorchGenerator ablate compose dissect inspect load load_classifier models nn paint results "
-    "rewrite scenes segment set_units testing ui zero_units zoo",
+    "": "TorchClassifier TorchGenerator ablate compose coverage dissect inspect invert load load_classifier models nn "
+    "paint results rewrite scenes segment set_units testing ui zero_units zoo",
     ".ablate": "AblateController Ablation AlphaResult ArtifactsController ArtifactUnits BrushPlaces CausalEffect "
     "ClassAblation ClassCurve ClassCurvesController ClassesController ConceptContrast ContextController "
     "EffectResult InsertionContext InsertionValue JointDrop JointDropController LabelledImages RemovalAlpha "
@@ -18,10 +18,12 @@ NAMES = {
     "optimise_alpha optimise_insertion optimise_removal panel random_rotation rank_by_alpha rank_by_effect "
     "rank_by_iou removal_curve removal_effect rotation_comparison rotation_power top_pictures unit_attributes "
     "unit_effects unit_orders",
+    ".coverage": "Coverage CoverageController CoverageRun FSD Omissions coverage covering fsd load omissions omitting "
+    "panel sides",
     ".dissect": "BasisRotation DepthProfile DissectionRun Explanation Options RunState basis_rotation compare "
     "depth_layers depth_profile detectors explain load over_depth panel run stopped",
-    ".paint": "Brush Clip PaintController PaintEdit PaintReport Stroke StrokeStack apply_to_many brushes copy_region "
-    "edits from_json load panel paste report save to_json",
+    ".paint": "Brush Clip OutsideErrors PaintController PaintEdit PaintReport PaintedPhoto Stroke StrokeStack "
+    "apply_to_many brushes copy_region edits from_json load load_photo panel paste report save save_photo to_json",
     ".rewrite": "Advice AdviceController Descent EditRequest EditStack EditableLayer Example FineTuned KeyStatistics "
     "LowRankEdit MarkingController Matches Refinement ReportController RewriteController RewriteReport RuleController "
     "Solution Target Trial advise advising apply as_edit collect_keys context_directions copy_object descend "
@@ -29,8 +31,8 @@ NAMES = {
     "Generalisation GoalController RuleSample generalise rule_sample "
     "keep_target load load_request panel paste_target patch_moment random_edit random_edits refine report "
     "request_from_json request_to_json save save_request search solve solve_steps stale to_bytes zero",
-    ".ui": "CodeSnippet Compare Component Controls Curve Download EditStack FileDrop Histogram ImageGrid LayerPicker "
-    "Layout MaskPainter Matrix RunBar Scatter Tray UnitGrid column fold page row tabs",
+    ".ui": "AreaBars CodeSnippet Compare Component Controls CropBox Curve Download EditStack Facts FileDrop Histogram "
+    "ImageGrid LayerPicker Layout MaskPainter Matrix RunBar Scatter Tray UnitGrid column fold page row tabs",
 }
 
 

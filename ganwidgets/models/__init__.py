@@ -16,9 +16,11 @@ from ganwidgets.models.generator import Generator, TorchGenerator
 from ganwidgets.models.image_network import ImageNetwork
 from ganwidgets.models.inspection import Inspection, inspect
 from ganwidgets.models.layers import LayerInfo
+from ganwidgets.models.map_edits import add_map, scale_map
 from ganwidgets.models.progan import ProGAN
 from ganwidgets.models.protocol import Network, State
 from ganwidgets.models.random_weights import random_network
+from ganwidgets.models.standing import with_edits
 from ganwidgets.models.stylegan2 import StyleGAN2
 from ganwidgets.models.stylegan2_generator import StyleGAN2Generator
 from ganwidgets.models.stylegan3 import StyleGAN3
@@ -47,6 +49,7 @@ __all__ = [
     "StyleGAN3Generator",
     "TorchClassifier",
     "TorchGenerator",
+    "add_map",
     "compose",
     "export_weights",
     "inspect",
@@ -55,7 +58,9 @@ __all__ = [
     "load_decoder",
     "names",
     "random_network",
+    "scale_map",
     "set_units",
+    "with_edits",
     "with_weights",
     "zero_units",
 ]

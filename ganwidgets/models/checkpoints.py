@@ -36,7 +36,10 @@ from ganwidgets.models.stylegan3_generator import stylegan3_generator
 SCENES = Path(__file__).parents[1] / "scenes" / "weights"
 """Where the bundled weights are."""
 
-NAMES = ("scenes", "faces")
+WITHOUT = "scenes-without-tree"
+"""The bundled world's generator, trained further on scenes that lack trees: what it cannot draw is known."""
+
+NAMES = ("scenes", WITHOUT, "faces")
 """Generators that `load` knows by name; "scenes@<name>" is an earlier checkpoint of the first."""
 
 
@@ -61,10 +64,10 @@ def load(
 
     Args:
         source: "scenes", the bundled world (or "scenes@<name>", earlier in its training; `names()` lists them);
-            "faces", 64-pixel faces (extra `faces`); a name of `zoo.list()`, published weights that are downloaded once;
-            the path of a weights file of a known family (.safetensors, torch,
-            a pickle of NVIDIA's, .npz, Keras' .h5); a state dict of one; a torch module; or a generator, which is given
-            back. `inspect` says what is in a file.
+            "scenes-without-tree", the same trained further on scenes that lack trees; "faces", 64-pixel faces (extra
+            `faces`); a name of `zoo.list()`, published weights that are downloaded once; the path of a weights file of
+            a known family (.safetensors, torch, a pickle of NVIDIA's, .npz, Keras' .h5); a state dict of one; a torch
+            module; or a generator, which is given back. `inspect` says what is in a file.
         name: what reports call it; by default the name or file name.
         recipe: what the weights do not say about a file of no known family: lines such as "conv up.0 padding 1" or
             "relu", mappings, or the path of a JSON file of them; see `recipe_words`.
@@ -216,6 +219,8 @@ def _path(source: str | os.PathLike) -> Path:
         return zoo.path(source)
     if _is_known(source):
         name, at, early = source.partition("@")
+        if name == WITHOUT:
+            return SCENES / "without-tree.safetensors"
         return _scenes_path(early if at else None) if name == "scenes" else _faces_path()
     path = Path(source).expanduser()
     if path.is_file():

@@ -4,6 +4,7 @@
     G.classes                       # ("0", "1", …)
     G.with_label(7)                 # the same network, which draws sevens only
     G.images((z, labels))           # a class of one's own for every picture
+    G.images((z, vectors))          # something between classes: a vector of floats for every picture
 
 Everywhere else a picture is one latent, so the class must follow from it. Either it is fixed (`with_label`), or it is a
 fixed function of the latent (`label` None): the same latent is the same picture, and classes are drawn evenly.
@@ -16,7 +17,7 @@ from operator import index
 from typing import Any, SupportsIndex
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,6 +41,7 @@ class ConditionalGenerator(Generator):
     Attributes:
         classes: names, no two alike: of names given more than once, each carries its number.
         label: number of the class that is drawn; None when it follows from the latent.
+        class_vector: what goes in for the class instead, if `with_class_vector` said so.
 
     Raises:
         ValueError: no classes, no such label, or the module does not turn such inputs into images.
@@ -47,6 +49,7 @@ class ConditionalGenerator(Generator):
 
     classes: tuple[str, ...]
     label: int | None
+    class_vector: Tensor | None = None
 
     def __init__(
         self,
@@ -70,7 +73,10 @@ class ConditionalGenerator(Generator):
     @property
     def fingerprint(self) -> str:
         """Hash of the weights and of what turns latents into images, the label included."""
-        return hashlib.sha256(f"{super().fingerprint} label {self.label}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{super().fingerprint} label {self.label}".encode())
+        if self.class_vector is not None:
+            digest.update(self.class_vector.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def with_label(self, label: SupportsIndex | str | None) -> "ConditionalGenerator":
         """The same network, sharing all weights, that draws one class.
@@ -83,14 +89,30 @@ class ConditionalGenerator(Generator):
             TypeError: neither a number nor a name.
         """
         second = copy.copy(self)
-        second.label = self._number_of(label)
+        second.label, second.class_vector = self._number_of(label), None
         return second
 
-    def labels_of(self, z: Tensor) -> Int[Tensor, " batch"]:
-        """The class of each latent's picture: the label, or else what the bytes of the latent decide."""
+    def with_class_vector(self, vector: Float[Tensor, " label"]) -> "ConditionalGenerator":
+        """The same network, sharing all weights, that draws with this vector in place of a class.
+
+        Raises:
+            ValueError: not one finite number a class.
+        """
+        if vector.shape != (self.n_classes,) or not torch.isfinite(vector).all():
+            raise ValueError(
+                f"`vector` must be {self.n_classes} finite numbers, one a class, got {tuple(vector.shape)}"
+            )
+        second = copy.copy(self)
+        second.class_vector = vector.detach().float()
+        return second
+
+    def labels_of(self, z: Tensor) -> Tensor:
+        """The class of each latent's picture: the label (or class vector), or else what the latent's bytes decide."""
         return self._labels(self._prepared(z))
 
-    def _labels(self, z: Tensor) -> Int[Tensor, " batch"]:
+    def _labels(self, z: Tensor) -> Tensor:
+        if self.class_vector is not None:
+            return self.class_vector.to(z).expand(len(z), -1)
         if self.label is not None:
             return torch.full((len(z),), self.label, device=z.device)
         rows = z.detach().float().cpu().flatten(1).contiguous().numpy()
@@ -98,9 +120,9 @@ class ConditionalGenerator(Generator):
         labels = [int.from_bytes(digest[:8], "little") % self.n_classes for digest in digests]
         return torch.tensor(labels, dtype=torch.long, device=z.device)
 
-    def _class_input(self, labels: Int[Tensor, " batch"]) -> Float[Tensor, "batch label"]:
-        """What the module takes for classes: one-hot vectors."""
-        return F.one_hot(labels, self.n_classes).float()
+    def _class_input(self, labels: Tensor) -> Float[Tensor, "batch label"]:
+        """What the module takes for classes: one-hot vectors; vectors of one's own stay as they are."""
+        return labels if labels.is_floating_point() else F.one_hot(labels, self.n_classes).float()
 
     def _call(self, inputs: Inputs) -> Any:
         z, labels = inputs if isinstance(inputs, tuple) else (inputs, self._labels(inputs))
@@ -114,11 +136,13 @@ class ConditionalGenerator(Generator):
             raise ValueError(f"`z` must be latents, or a pair (latents, labels), got {len(inputs)} parts")
         z = super()._prepared(inputs[0])
         labels = torch.as_tensor(inputs[1], device=z.device)
+        if labels.is_floating_point() and labels.shape == (len(z), self.n_classes):
+            return z, labels.to(z.dtype)
         whole = not labels.is_floating_point() and labels.dtype != torch.bool
         if not whole or labels.shape != (len(z),) or bool(((labels < 0) | (labels >= self.n_classes)).any()):
             raise ValueError(
-                f"`labels` must be {len(z)} whole numbers from 0 to {self.n_classes - 1}, one for each latent, got "
-                f"{tuple(labels.shape)} {labels.dtype}"
+                f"`labels` must be {len(z)} whole numbers from 0 to {self.n_classes - 1}, one for each latent, or as "
+                f"many vectors of {self.n_classes} floats, got {tuple(labels.shape)} {labels.dtype}"
             )
         return z, labels.long()
 

@@ -125,7 +125,7 @@ def set_units(
     """
     units = _checked_units(units)
     return UnitEdit(
-        units, _checked_value(value, len(units)), _checked_region(region), _checked_strength(strength, len(units))
+        units, _checked_value(value, len(units)), checked_region(region), _checked_strength(strength, len(units))
     )
 
 
@@ -201,14 +201,20 @@ def _checked_value(value: float | int | Tensor, n_units: int) -> float | Tensor:
     return value if value.ndim or value.requires_grad else float(value)
 
 
-def _checked_region(region) -> Tensor | None:
+def checked_region(region: object, name: str = "region") -> Tensor | None:
+    """A region as a tensor, if it is one; None stays None.
+
+    Raises:
+        TypeError: not numbers.
+        ValueError: another number of axes, or values outside [0, 1].
+    """
     if region is None:
         return None
-    region = as_numbers("region", region, "(height, width) in [0, 1]")
+    region = as_numbers(name, region, "(height, width) in [0, 1]")
     if region.ndim != 2 or not region.numel():
-        raise ValueError(f"`region` must be (height, width), got shape {tuple(region.shape)}")
+        raise ValueError(f"`{name}` must be (height, width), got shape {tuple(region.shape)}")
     if not ((region.detach() >= 0) & (region.detach() <= 1)).all():
-        raise ValueError("`region` must lie in [0, 1]; divide an 8-bit mask by 255")
+        raise ValueError(f"`{name}` must lie in [0, 1]; divide an 8-bit mask by 255")
     return region
 
 

@@ -65,7 +65,8 @@ def export_weights(
         The path.
 
     Raises:
-        ValueError: no such kind of file or naming, or `like` is of another network; says which weight differs.
+        ValueError: no such kind of file or naming, `like` is of another network (says which weight differs), or edits
+            stand in the network.
         FileNotFoundError: `like`, or the folder, is not there.
     """
     from ganwidgets.results.files import write_bytes  # results may import models
@@ -86,6 +87,11 @@ def encode_weights(
     Raises:
         ValueError: as `export_weights`.
     """
+    if network.standing:
+        raise ValueError(
+            f"`network` must be its weights alone to be exported, but edits of {network.standing[0][0]!r} stand in it; "
+            "export the network they were given to"
+        )
     kind = suffix.lower()
     if kind not in SUFFIXES:
         hint = " (NVIDIA's pickles hold programs and are not written: use naming='nvidia', and load_state_dict() there)"

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,34 @@ class Fingerprint:
 
     def __reduce__(self) -> tuple:
         return Fingerprint, ()  # a copy is of other weights
+
+
+def with_standing(weights: str, edits: Iterable[tuple[str, object]]) -> str:
+    """The hash of a network whose every pass carries these edits, given that of its weights."""
+    digest = hashlib.sha256(weights.encode())
+    for layer, edit in edits:
+        digest.update(f";{layer}:".encode())
+        _describe(edit, digest)
+    return digest.hexdigest()
+
+
+def _describe(value: object, digest: "hashlib._Hash") -> None:
+    """Put a value into a hash: tensors by their content, objects by their kind and what they hold."""
+    if isinstance(value, Tensor):
+        content = value.detach().cpu().contiguous()
+        digest.update(f"{content.dtype}{tuple(content.shape)}".encode())
+        digest.update(content.reshape(-1).view(torch.uint8).numpy())
+    elif isinstance(value, tuple | list):
+        digest.update(f"({len(value)}".encode())
+        for part in value:
+            _describe(part, digest)
+    elif _is_plain(value) or not hasattr(value, "__dict__"):
+        digest.update(f"{value!r},".encode())
+    else:  # a function shows its address: two of them are never taken for the same
+        digest.update(f"{type(value).__name__}{'' if vars(value) else repr(value)}".encode())
+        for name, part in sorted(vars(value).items()):
+            digest.update(f"{name}=".encode())
+            _describe(part, digest)
 
 
 def plain_settings(module: nn.Module) -> str:

@@ -32,7 +32,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ganwidgets.models.edits import Edit
-from ganwidgets.models.fingerprint import Fingerprint
+from ganwidgets.models.fingerprint import Fingerprint, with_standing
 from ganwidgets.models.layers import LayerInfo, unknown_layer
 from ganwidgets.models.passes import Edits, Inputs, Plan, Stop, edited, first_tensor, isolated, rng_state, same_noise
 from ganwidgets.models.pipeline import Pipeline
@@ -74,15 +74,15 @@ class Intervention:
         self._entered: list[tuple[list, tuple]] = []
 
     def __enter__(self) -> "Network":
-        entry, standing = (self.layer, self.edit), self.network._standing_edits()
-        standing.append(entry)
-        self._entered.append((standing, entry))
+        entry, added = (self.layer, self.edit), self.network._added_edits()
+        added.append(entry)
+        self._entered.append((added, entry))
         return self.network
 
     def __exit__(self, *error: object) -> None:
         # The list of the thread that entered, and this very entry: blocks need not end in order, nor in one thread.
-        standing, entry = self._entered.pop()
-        del standing[next(i for i in reversed(range(len(standing))) if standing[i] is entry)]
+        added, entry = self._entered.pop()
+        del added[next(i for i in reversed(range(len(added))) if added[i] is entry)]
 
 
 class Network:
@@ -97,10 +97,13 @@ class Network:
         module: the plain module. Moving it to another device or changing its weights is seen at once.
         layers: name → `LayerInfo`, in the order in which they finish.
         output_shape: of the output, without the batch.
+        standing: edits that every pass carries, below those a thread adds; see `standing.with_edits`.
 
     Raises:
         TypeError: not a module, or one in which hooks would be ignored (scripted, or compiled in parts).
     """
+
+    standing: Edits = ()
 
     def __init__(self, module: nn.Module, example: Inputs, name: str | None = None) -> None:
         self.module = unwrap(module)
@@ -125,7 +128,8 @@ class Network:
     @property
     def fingerprint(self) -> str:
         """Hash of the weights and of what computes with them: the same on every device, new when weights change."""
-        return self.weights_fingerprint
+        own = self.weights_fingerprint
+        return with_standing(own, self.standing) if self.standing else own
 
     @property
     def weights_fingerprint(self) -> str:
@@ -198,7 +202,9 @@ class Network:
         with torch.set_grad_enabled(grad):
             inputs = self._prepared(inputs)
         self._run(inputs, plan, grad)
-        return State(name, plan.captured, self._rest(name) is not None, plan.args, self, inputs, edits, plan.rng)
+        return State(
+            name, plan.captured, self._rest(name, self.standing) is not None, plan.args, self, inputs, edits, plan.rng
+        )
 
     def above(
         self, state: State, acts: Float[Tensor, "batch unit *location"] | None = None, *, grad: bool | None = None
@@ -402,9 +408,10 @@ class Network:
             return _locks.setdefault(self.module, threading.RLock())
 
     def _edits(self) -> Edits:
-        return tuple(self._standing_edits())
+        """What is in force in this thread: the network's standing edits, and over them what the thread added."""
+        return (*self.standing, *self._added_edits())
 
-    def _standing_edits(self) -> list[tuple[str, Edit]]:
+    def _added_edits(self) -> list[tuple[str, Edit]]:
         if not hasattr(_thread, "edits"):
             _thread.edits = weakref.WeakKeyDictionary()
         return _thread.edits.setdefault(self, [])

@@ -189,5 +189,5 @@ class ConditionalStyleGenerator(StyleGenerator, ConditionalGenerator):
 
 
 def _is_pair(inputs: Inputs) -> bool:
-    """Whether labels follow the latent; noise maps have four axes."""
-    return isinstance(inputs, tuple) and len(inputs) > 1 and torch.as_tensor(inputs[1]).ndim == 1
+    """Whether labels or class vectors follow the latent; noise maps have four axes."""
+    return isinstance(inputs, tuple) and len(inputs) > 1 and torch.as_tensor(inputs[1]).ndim in (1, 2)

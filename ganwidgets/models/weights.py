@@ -1,4 +1,7 @@
-"""The same network with other weights in one place: how a rule is changed without changing the model."""
+"""The same network with other weights in one place: how a rule is changed without changing the model.
+
+`with_weights` makes a second network; `put_weight` is for those who look for the weights it should have.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -36,6 +39,15 @@ def with_weights(network: AnyNetwork, changes: Mapping[str, Tensor], name: str |
     second.module, second._fingerprint = module, Fingerprint()
     second.name = network.name if name is None else name
     return second
+
+
+def put_weight(network: Network, key: str, content: Tensor) -> None:
+    """Put a tensor, gradients and all, in place of a weight of a network that is one's own, made by `with_weights`.
+
+    The weight then follows what the tensor was computed from, in this network only, until the next one is put there.
+    """
+    path, _, last = key.rpartition(".")
+    network.module.get_submodule(path)._parameters[last] = content
 
 
 def _checked(key: str, content: Tensor, known: Mapping[str, Tensor]) -> Tensor:

@@ -123,6 +123,26 @@ def gaussian_distance(
     return FrechetDistance(mean + covariance, mean, covariance)
 
 
+def column_contributions(
+    mean_a: Float[np.ndarray, " concept"],
+    cov_a: Float[np.ndarray, "concept concept"],
+    mean_b: Float[np.ndarray, " concept"],
+    cov_b: Float[np.ndarray, "concept concept"],
+) -> Float[np.ndarray, "concept two"]:
+    """What each column adds to the distance: to its mean part, and to its covariance part; none is below 0.
+
+    The distance is the least E|x − y|² over all ways to pair draws x and y of the two Gaussians. A column's share is
+    its own E(x − y)² in that best pairing: (μa − μb)² of its means, and var(x) + var(y) − 2 cov(x, y) of what varies.
+    With Σa^½ Σb^½ = U S Vᵀ the best pairing has cov(x, y) = Σa^½ U Vᵀ Σb^½, at any rank.
+    """
+    root_a, root_b = _root(cov_a), _root(cov_b)
+    left, values, right = np.linalg.svd(root_a @ root_b)
+    told = values > values.max(initial=0) * 1e-12  # directions that share nothing have no pairing of their own
+    pairing = np.einsum("ck,kc->c", root_a @ left[:, told], right[told] @ root_b)
+    varying = np.maximum(np.diag(cov_a) + np.diag(cov_b) - 2 * pairing, 0)
+    return np.stack([np.square(mean_a - mean_b), varying], 1)
+
+
 def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T

@@ -5,7 +5,7 @@ photos that remain keep their numbers; links that lead out of the folder are lef
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import index
 from pathlib import Path
@@ -82,6 +82,7 @@ def photo_folder(
     background: str = "white",
     limit: int | None = None,
     check: bool = True,
+    progress: Callable[[float], None] | None = None,
 ) -> PhotoFolder:
     """The photos in a folder and the folders below it, without hidden ones.
 
@@ -91,6 +92,7 @@ def photo_folder(
         limit: at most so many photos, the first by name.
         check: decode every file once to find damaged ones now (some milliseconds each). Without, only the beginning of
             each is looked at, and a file that is cut off raises when it is read.
+        progress: `progress(fraction)` is called before every file; what it raises ends the listing.
 
     Raises:
         NotADirectoryError: no such folder.
@@ -101,7 +103,10 @@ def photo_folder(
         raise NotADirectoryError(f"`path` must be a folder of photos, but there is no folder {str(path)!r}")
     target = checked_options(size, fit, background)
     root, names, skipped, notes = root.resolve(), [], [], []
-    for file in _candidates(root):
+    files = _candidates(root)
+    for i, file in enumerate(files):
+        if progress is not None:
+            progress(i / len(files))
         name = file.relative_to(root).as_posix()
         if limit is not None and len(names) >= limit:
             break

@@ -3,7 +3,8 @@
 A `Stroke` is where, which units, how far; a `StrokeStack` is a session of them with undo. `apply_to_many` paints them
 on scenes, `report` says what one did beside what was to be expected, `brushes` makes the unit sets of a dissection
 ready to paint with. `copy_region` and `paste` carry a part of one scene into another, `save` and `load` keep strokes in
-a JSON file. `panel` paints in a notebook, and `PaintController` is the session behind it.
+a JSON file. `panel` paints in a notebook, and `PaintController` is the session behind it. Both take a photo, too, as an
+`Inversion` in the generator; `save_photo` and `load_photo` keep it, with its strokes, in one file.
 """
 
 from importlib import import_module
@@ -12,6 +13,8 @@ from typing import Any
 from ganwidgets.paint.brushes import Brush, brushes
 from ganwidgets.paint.clips import Clip, copy_region, paste
 from ganwidgets.paint.files import from_json, load, save, to_json
+from ganwidgets.paint.photo_canvas import OutsideErrors
+from ganwidgets.paint.photo_files import PaintedPhoto, load_photo, save_photo
 from ganwidgets.paint.render import apply_to_many
 from ganwidgets.paint.report import PaintReport, report
 from ganwidgets.paint.stack import StrokeStack
@@ -22,8 +25,10 @@ _CONTROLLERS = ("PaintController",)
 __all__ = [
     "Brush",
     "Clip",
+    "OutsideErrors",
     "PaintEdit",
     "PaintReport",
+    "PaintedPhoto",
     "Stroke",
     "StrokeStack",
     "apply_to_many",
@@ -32,9 +37,11 @@ __all__ = [
     "edits",
     "from_json",
     "load",
+    "load_photo",
     "paste",
     "report",
     "save",
+    "save_photo",
     "to_json",
     "panel",
     *_CONTROLLERS,

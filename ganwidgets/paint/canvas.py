@@ -43,6 +43,11 @@ class Canvas:
         self._plain: OrderedDict[Hashable, np.ndarray] = OrderedDict()
         self._composites: Composites = {}
 
+    @property
+    def drawing(self) -> Generator:
+        """The network that draws the scene."""
+        return self.network
+
     def latent(self, scene: Scene) -> Tensor:
         """Of the scene, as a batch of one."""
         return self.network.sample_z(scene.index + 1, scene.seed)[scene.index :]
@@ -55,7 +60,7 @@ class Canvas:
         """
         return self._drawn(scene, tuple(strokes), self.network.fingerprint)
 
-    def pictures(self, scene: Scene, strokes: Iterable[Stroke]) -> dict[str, np.ndarray]:
+    def pictures(self, scene: Scene, strokes: Iterable[Stroke]) -> dict[str, Any]:
         """The scene before and after the strokes, uint8 (height width rgb), and their difference (height width)."""
         weights = self.network.fingerprint
         before = self._kept(self._plain, (scene, weights), lambda: to_uint8(self._drawn(scene, (), weights))[0])
@@ -69,10 +74,11 @@ class Canvas:
         Raises:
             ValueError: the scene is not finite without strokes either.
         """
-        bad = first_bad(self.network, self.latent(scene), strokes)
+        network, z = self.drawing, self.latent(scene)
+        bad = first_bad(network, z, strokes)
         if bad is None:
             return None
-        where = bad_layer(self.network, self.latent(scene), strokes[: strokes.index(bad) + 1])
+        where = bad_layer(network, z, strokes[: strokes.index(bad) + 1])
         place = "the picture" if where is None else f"the activations of {where!r}"
         return bad, (
             f"`stroke` must leave the picture finite, but {bad.name!r} on {bad.layer!r} puts NaN or infinity into "

@@ -13,23 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from traitlets import Bunch, Enum, Float, Instance, Int, TraitError, Tuple, Unicode, observe, validate
+from traitlets import Bunch, Enum, Float, Instance, Int, TraitError, Tuple, observe, validate
 
 from ganwidgets.jobs import lock
-from ganwidgets.models import Generator, set_units
-from ganwidgets.models.layers import default_layer, did_you_mean
+from ganwidgets.models import Generator
+from ganwidgets.models.layers import default_layer
 from ganwidgets.nn.regions import RESIZES, as_region, at_most
 from ganwidgets.paint import files
-from ganwidgets.paint.brushes import Brush, Levels, check_layer, prepared, unit_sets
-from ganwidgets.paint.canvas import Canvas, Scene
+from ganwidgets.paint.canvas import Scene
 from ganwidgets.paint.clips import Clip, copy_region, paste
+from ganwidgets.paint.controller_brushes import BrushSession
+from ganwidgets.paint.controller_photo import PhotoSession, Refining
 from ganwidgets.paint.render import pictures_so_far
 from ganwidgets.paint.report import Elsewhere, PaintReport, each_report
 from ganwidgets.paint.stack import StrokeStack
 from ganwidgets.paint.strokes import SIGNS, Stroke, map_layer
 from ganwidgets.results.dissection import Dissection
+from ganwidgets.results.inversion import Inversion
 from ganwidgets.segment import Segmenter
-from ganwidgets.session import HistorySession, LayerSession, whole_in_range
+from ganwidgets.session import whole_in_range
 from ganwidgets.worker import Job
 
 MOST_SCENES = 64
@@ -43,20 +45,21 @@ class Shown:
     strokes: tuple[Stroke, ...]
 
 
-class PaintController(HistorySession, LayerSession):
-    """Paint on generated scenes with units; call `paint` and look at the outputs.
+class PaintController(PhotoSession, BrushSession):
+    """Paint on generated scenes, or on a photo, with units; call `paint` and look at the outputs.
 
     Args:
         network: the generator.
         segmenter: names the pixels; None leaves the counts of the report out.
         dissection: gives brushes; without one, choose `units`.
+        inversion: of a photo in this generator, which is then the scene.
+        refining: makes one edit of it better, e.g. `invert.refining_edit`.
         traits: first values; `layer` is by default the dissection's first, or the middle one of those with maps.
     """
 
     seed = Int(1, help="Which latents.")
     scene = Int(0, help="Which of their pictures is painted on.")
     n_scenes = Int(12, help="Number of pictures to choose from.")
-    brush = Unicode(help="Concept of the brush; empty: the `units` are painted with.")
     mode = Enum(list(SIGNS), "draw", help="Set units to their levels, to zero, or add their levels.")
     strength = Float(1.0, help="Of the next stroke, 0 to 1.")
     resize = Enum(list(RESIZES), "area", help="How the next stroke gets to the layer's size.")
@@ -71,8 +74,6 @@ class PaintController(HistorySession, LayerSession):
         Shown, allow_none=True, read_only=True, help="`shown`, after `settle_delay` without a newer one."
     )
     report = Instance(PaintReport, allow_none=True, read_only=True, help="On the uppermost stroke that is not muted.")
-    brushes = Tuple(read_only=True, help="Of the layer; their values may follow a moment later.")
-    icons = Tuple(read_only=True, help="What each brush does, uint8 (height width rgb); they follow, too.")
     clip = Instance(Clip, allow_none=True, read_only=True, help="What was copied.")
     many_before = Instance(np.ndarray, allow_none=True, read_only=True, help="uint8 (image height width rgb).")
     many_after = Instance(np.ndarray, allow_none=True, read_only=True, help="The same scenes with the strokes.")
@@ -86,20 +87,15 @@ class PaintController(HistorySession, LayerSession):
         network: Generator,
         segmenter: Segmenter | None = None,
         dissection: Dissection | None = None,
+        inversion: Inversion | None = None,
+        refining: Refining | None = None,
         **traits: Any,
     ) -> None:
-        self.segmenter = segmenter
+        self._refining = refining
         first = next(iter(dissection.layers)) if dissection else default_layer(network)
-        chosen = {name: traits.pop(name) for name in ("units", "brush") if name in traits}
-        self._stack, self._levels = StrokeStack(), Levels(network)
-        self._canvas = Canvas(network, first)
+        self._stack, self._canvas = StrokeStack(), self._make_canvas(network, inversion, first)
         self._elsewhere = None if segmenter is None else Elsewhere(network, segmenter)
-        self._offered: dict[str, tuple[Brush, ...]] = {}
-        for name in dissection.layers if dissection else ():
-            self._offered[name] = unit_sets(dissection, check_layer(dissection, network, name))
-        super().__init__(network, **{"layer": first, **traits})
-        for name, value in chosen.items():  # they are judged by the layer's brushes, which are there only now
-            setattr(self, name, value)
+        super().__init__(network, segmenter, dissection, **{"layer": first, **traits})
         self._show_scenes()
 
     # Strokes
@@ -150,7 +146,8 @@ class PaintController(HistorySession, LayerSession):
         """
         with lock:
             layer, wish = self.layer, self._wish()
-        clip = copy_region(self.network, self._canvas.latent(wish.scene), layer, region, strokes=wish.strokes)
+        drawing, z = self._canvas.drawing, self._canvas.latent(wish.scene)
+        clip = copy_region(drawing, z, layer, region, strokes=wish.strokes)
         self._write(clip=clip)
         return clip
 
@@ -190,36 +187,6 @@ class PaintController(HistorySession, LayerSession):
             kind="many",
             background=not wait,
         )
-
-    def adopt(self, dissection: Dissection) -> None:
-        """Make brushes of a dissection, and look at a layer of it.
-
-        Raises:
-            ValueError: it has layers this network has not, or layers of another size.
-        """
-        self._offer(
-            {name: unit_sets(dissection, check_layer(dissection, self.network, name)) for name in dissection.layers}
-        )
-
-    def offer(self, *brushes: Brush) -> None:
-        """Paint with brushes chosen in another way in place of those of their layers, and look at the first one's.
-
-        Raises:
-            ValueError: a layer or units this network does not have.
-        """
-        by_layer: dict[str, tuple[Brush, ...]] = {}
-        for brush in brushes:
-            set_units(brush.units, 0.0).check(self.network.layer_info(map_layer(self.network, brush.layer)).shape)
-            by_layer[brush.layer] = (*by_layer.get(brush.layer, ()), brush)
-        self._offer(by_layer)
-
-    def _offer(self, by_layer: dict[str, tuple[Brush, ...]]) -> None:
-        with lock:
-            self._offered |= by_layer
-            if self.layer in by_layer:
-                self._show_brushes(self.units)
-            else:
-                self.layer = next(iter(by_layer), self.layer)
 
     def close(self) -> None:
         super().close()
@@ -300,6 +267,9 @@ class PaintController(HistorySession, LayerSession):
     # Scenes and brushes
 
     def _show_scenes(self) -> None:
+        if self.inversion is not None:
+            self._show_photo()
+            return
         n, seed = self.n_scenes, self.seed
         self.submit(
             lambda progress: pictures_so_far(self.network, (), self.network.sample_z(n, seed)),
@@ -308,37 +278,6 @@ class PaintController(HistorySession, LayerSession):
             interactive=True,
         )
         self.update()
-
-    @property
-    def _brush(self) -> Brush | None:
-        return next((brush for brush in self.brushes if brush.concept == self.brush), None)
-
-    def _show_brushes(self, units: tuple[int, ...] = ()) -> None:
-        """The layer's brushes, with the one in use if it is among them; else with these units."""
-        layer, found = self.layer, self._offered.get(self.layer, ())
-        known = {brush.concept: brush.units for brush in found}
-        with self.hold_trait_notifications():
-            self._write(brushes=found, icons=())
-            self.brush, self.units = (self.brush, known[self.brush]) if self.brush in known else ("", units)
-        self.submit(
-            lambda progress: prepared(found, layer, self._levels, self.segmenter),
-            lambda values: self._write(**values),
-            kind="brushes",
-        )
-
-    @observe("layer")
-    def _layer_changed(self, change: Bunch) -> None:
-        self._show_brushes()
-
-    @observe("brush")
-    def _brush_changed(self, change: Bunch) -> None:
-        if self._brush is not None:
-            self.units = self._brush.units
-
-    @observe("units")
-    def _units_changed(self, change: Bunch) -> None:
-        if self._brush is not None and set(self.units) != set(self._brush.units):
-            self.brush = ""
 
     @observe("seed", "n_scenes")
     def _scenes_changed(self, change: Bunch) -> None:
@@ -356,15 +295,6 @@ class PaintController(HistorySession, LayerSession):
             return map_layer(self.network, layer)
         except ValueError as error:
             raise TraitError(str(error)) from None
-
-    @validate("brush")
-    def _check_brush(self, proposal: Bunch) -> str:
-        concepts = [brush.concept for brush in self.brushes]
-        if proposal["value"] and proposal["value"] not in concepts:
-            why = "" if concepts else f": {self.layer!r} was not dissected, or no unit is above chance; choose `units`"
-            near = did_you_mean(proposal["value"], concepts)
-            raise TraitError(f"`brush` must be empty or one of {concepts}{why}, got {proposal['value']!r}.{near}")
-        return proposal["value"]
 
     @validate("strength")
     def _check_strength(self, proposal: Bunch) -> float:

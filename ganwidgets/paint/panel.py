@@ -15,12 +15,15 @@ from traitlets import Bunch, Instance, Int, Tuple, Unicode, validate
 from ganwidgets import cells, ui
 from ganwidgets.ablate.controller_context import ContextController
 from ganwidgets.dissect.controller import DissectController
+from ganwidgets.invert.adapt_edit import refining_edit
 from ganwidgets.jobs import Controller, lock
 from ganwidgets.models.checkpoints import load
 from ganwidgets.paint import panel_views as views
 from ganwidgets.paint.controller import PaintController
 from ganwidgets.paint.files import to_json
+from ganwidgets.paint.panel_photo import SAVE, PhotoParts, photo_of
 from ganwidgets.paint.panel_places import BetterPlaces
+from ganwidgets.paint.photo_files import PaintedPhoto
 from ganwidgets.paint.report import PaintReport
 from ganwidgets.panels import (
     ComposedPanel,
@@ -39,10 +42,11 @@ SETTLE_DELAY, REPORT_DELAY = 0.08, 0.12  # [s] the picture has gone to the page 
 
 
 def panel(
-    network: Any,
+    subject: Any = None,
     dissection: Dissection | None = None,
     segmenter: Any = None,
     *,
+    network: Any = None,
     layer: str | None = None,
     seed: int = 1,
     n_scenes: int = 12,
@@ -50,15 +54,17 @@ def panel(
     run: bool = True,
     key: str | None = None,
 ) -> "Panel":
-    """Paint on a generator's scenes in a notebook cell, with the units that draw things.
+    """Paint on a generator's scenes, or on a photo, in a notebook cell, with the units that draw things.
 
     Args:
-        network: a generator, or what `ganwidgets.load` makes one of.
+        subject: a generator, or what `ganwidgets.load` makes one of; or a photo: an `Inversion`, or a file that a
+            panel or `paint.save_photo` wrote.
         dissection: which units mean what, for the brushes. None takes the one that comes with the bundled generator,
             and makes a quick one of others in the background; until it is there, and where there is no segmenter, one
             paints with units of one's own.
         segmenter: names the pixels, to make brushes and to count what strokes do: an object, or a name `segment.load`
             knows. None takes the bundled one for the bundled generators, and leaves others without.
+        network: of a photo, the generator in which it was inverted.
         layer: to start with; None takes the dissection's first, or the last one of at most 8 × 8 cells.
         seed: of the scenes.
         n_scenes: number of scenes to choose from.
@@ -67,11 +73,12 @@ def panel(
         key: panels of one key replace each other; by default those of one notebook cell do, when it is run again.
 
     Raises:
-        ValueError, TypeError: what cannot be a generator or a segmenter; a dissection of another network.
+        ValueError, TypeError: what cannot be a generator or a segmenter; a dissection, or a photo, of another network.
         traitlets.TraitError: no such layer, or a layer without maps.
     """
     options = {"seed": seed, "n_scenes": n_scenes} | ({} if layer is None else {"layer": layer})
-    made = Panel(network, dissection, segmenter, n=n, run=run and dissection is None, **options)
+    network, photo = photo_of(subject, network)
+    made = Panel(network, dissection, segmenter, photo, n=n, run=run and dissection is None, **options)
     cells.replace(made, key)
     return made
 
@@ -94,14 +101,25 @@ class Panel(ComposedPanel):
     report = Instance(PaintReport, allow_none=True, read_only=True, help="What the uppermost stroke did.")
 
     def __init__(
-        self, network: Any, dissection: Dissection | None, segmenter: Any, *, n: int, run: bool, **options: Any
+        self,
+        network: Any,
+        dissection: Dissection | None,
+        segmenter: Any,
+        photo: PaintedPhoto | None = None,
+        *,
+        n: int,
+        run: bool,
+        **options: Any,
     ) -> None:
         self.network = network = load(network)
         self.segmenter = segmenter = segmenter_for(network, segmenter)
         if dissection is None and "layer" not in options and (coarse := views.coarse_layer(network)):
             options["layer"] = coarse
         quick, dissection = dissection is None, dissection or bundled_dissection(network, segmenter)
+        if photo is not None:
+            options |= {"inversion": photo.inversion, "refining": refining_edit, "n_scenes": 1}
         self.painting = PaintController(network, segmenter, dissection, **options)
+        self.photo = None if photo is None else PhotoParts(self.painting)
         self.painting.settle_delay, self.painting.report_delay = SETTLE_DELAY, REPORT_DELAY
         self._gate, self._answered = Gate(), 0.0  # when the last stroke was answered [s]
         self.dissecting = DissectController(network, segmenter, n=n)
@@ -117,6 +135,9 @@ class Panel(ComposedPanel):
         self._make_components()
         wires = self._wire_traits, self._wire_brushes, self._wire_canvas, self._wire_strokes, self._wire_scenes
         self._wires = [wire for connect in wires for wire in connect()]
+        self._wires += [] if self.photo is None else list(self.photo.wires())
+        if photo is not None and photo.strokes:
+            self.painting.open_photo(photo)
         self._dissect()
 
     # What it is made of
@@ -132,21 +153,30 @@ class Panel(ComposedPanel):
         self.classes = class_picker(self.network)
         self.stack = ui.EditStack(title="Strokes", message="Nothing is painted yet.")
         self.compare = ui.Compare(title="Before and after", message="Drawing the scene…")
-        self.files = ui.Download(files=views.FILES)
+        self.files = ui.Download(files=[*views.FILES, *([SAVE] if self.photo else [])])
         self.apply = ui.Controls(fields=views.APPLY, values={"n": 20})
         self.others = ui.ImageGrid(show="after", message="The same strokes on many scenes: press Apply.")
-        self.layout = ui.Layout.of(
-            ui.column(
-                ui.row(self.picker, self.run_bar, weights=(5, 6)),
-                ui.row(
-                    ui.column(*([self.classes] if self.classes else []), self.palette, self.settings, self.seed),
-                    ui.column(self.painter, self.scenes),
-                    ui.column(self.stack, self.compare, self.files),
-                    weights=(5, 8, 6),
-                ),
-                ui.column(self.apply, self.others),
+        self.layout = ui.Layout.of(self._arranged(), title=f"Painting with {self.network.name}")
+
+    def _arranged(self) -> Any:
+        picked, photo = [self.classes] if self.classes else [], self.photo
+        on, left, right, many = [self.scenes], [self.seed], [], self.apply
+        if photo is not None:  # it is the only scene; the seed is that of the others
+            on, left, right, many = (
+                [photo.refine_bar, photo.facts],
+                [],
+                [photo.drop],
+                ui.row(self.seed, self.apply, weights=(1, 4)),
+            )
+        return ui.column(
+            ui.row(self.picker, self.run_bar, weights=(5, 6)),
+            ui.row(
+                ui.column(*picked, self.palette, self.settings, *left),
+                ui.column(self.painter, *on),
+                ui.column(self.stack, self.compare, self.files, *right),
+                weights=(5, 8, 6),
             ),
-            title=f"Painting with {self.network.name}",
+            ui.column(many, self.others),
         )
 
     # The wires
@@ -204,7 +234,7 @@ class Panel(ComposedPanel):
         self.stack.on_request("move", lambda entry, to: p.move(entry, to))
         disabled = lambda made: {} if made else {"strokes": "nothing is painted"}  # noqa: E731
         yield show(p, "strokes", self.files, "disabled", disabled, gate=self._gate)
-        for name in ("picture", "strokes"):
+        for name in ("picture", "strokes", *(["photo"] if self.photo else [])):
             self.files.on_file(name, partial(self._file, name))
 
     def _wire_scenes(self) -> Iterator[Wire]:
@@ -259,11 +289,14 @@ class Panel(ComposedPanel):
 
     def _file(self, name: str) -> tuple[str, bytes | str]:
         p = self.painting
+        if name == "photo":
+            return self.photo.file()
         if name == "strokes":
             return f"{self.network.name}-strokes.json", to_json(p.strokes, self.network)
         if p.after is None:
             raise ValueError("There is no picture to save yet: try again in a moment.")
-        return f"{self.network.name}-{p.seed}-{p.scene}.png", views.png(p.after)
+        scene = "photo" if self.photo else f"{p.seed}-{p.scene}"
+        return f"{self.network.name}-{scene}.png", views.png(p.after)
 
     # For the person at the keyboard
 

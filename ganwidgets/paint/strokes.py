@@ -195,7 +195,7 @@ def edits(strokes: Iterable[Stroke], network: Network, *, kept: Composites | Non
 
 
 @contextmanager
-def painted(network: Network, planned: Mapping[str, PaintEdit]) -> Iterator[None]:
+def painted(network: Network, planned: Mapping[str, Edit]) -> Iterator[None]:
     """While this lasts, what the network draws in this thread has these edits on it."""
     with ExitStack() as stack:
         for layer, edit in planned.items():

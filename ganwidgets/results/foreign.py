@@ -1,7 +1,8 @@
 """Reading what others wrote: limited in size, part by part, with one sentence for whatever is wrong.
 
 A file that was saved here may come back damaged, changed by hand, or made to harm. These verbs never believe it:
-`read_limited` takes no more bytes than allowed, `as_json` takes plain JSON only, `part` takes a field of a kind.
+`read_limited` takes no more bytes than allowed, `as_json` takes plain JSON only, `part` takes a field of a kind,
+`usual_number` takes no infinity.
 """
 
 import json
@@ -65,6 +66,17 @@ def part(entry: Any, name: str, kind: Any) -> Any:
     if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
         raise ValueError(f"`{name}` is missing, or of another kind: {short(found)}")
     return found
+
+
+def usual_number(value: Any, name: str) -> Any:
+    """A number that JSON held, if it is finite and of a usual size; JSON's 1e999 is infinity.
+
+    Raises:
+        ValueError: another one, or none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 2**53:
+        raise ValueError(f"`{name}` must be a usual number, got {short(value)}")
+    return value
 
 
 def short(value: object, most: int = 60) -> str:

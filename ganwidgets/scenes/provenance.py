@@ -1,9 +1,10 @@
 """Where the bundled weights come from: `publish` copies a run into `weights/` and writes down how it was made.
 
-`weights/provenance.json` has one section per network (`gan`, `segmenter`): the command, its settings, the loss
-curve, what was measured, and the SHA-256 of every file; and one for the `dissection` of the generator by the segmenter,
-with the hashes of both, so that a test sees when one of them was published again and the dissection was not. A file
-whose hash differs from the record was not made by that command, which a test checks.
+`weights/provenance.json` has one section per network (`gan`, `segmenter`, `without-tree`, `encoder-layered`,
+`encoder-direct`): the command, its settings, the loss curve, what was measured, and the SHA-256 of every file; and one
+for the `dissection` of the generator by the segmenter. The dissection and the encoders come with the hashes of what
+they were made from, so that a test sees when that was published again and they were not. A file whose hash differs from
+the record was not made by that command, which a test checks.
 """
 
 import hashlib
@@ -25,7 +26,14 @@ from ganwidgets.scenes.growing import cut_discriminator, level_of
 WEIGHTS = Path(__file__).parent / "weights"
 DISSECTION = "dissection.safetensors"
 RECORD = "provenance.json"
-MAX_BYTES = {"generator": 6_000_000, "discriminator": 6_000_000, "segmenter": 2_000_000, "dissection": 500_000}
+MAX_BYTES = {
+    "generator": 6_000_000,
+    "discriminator": 6_000_000,
+    "segmenter": 2_000_000,
+    "dissection": 500_000,
+    "encoder-layered": 4_100_000,
+    "encoder-direct": 1_900_000,
+}
 MAX_EARLY_BYTES = 2_000_000
 
 
@@ -74,6 +82,48 @@ def publish_gan(run: Path, weights: Path, measure: Callable[[Path], dict[str, An
             "metrics": measure(weights / "generator.safetensors"),
         },
         [*files, *inherited],
+    )
+
+
+def publish_variant(run: Path, weights: Path, name: str, measure: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Copy the generator of a run beside the published one, under a name of its own and in half precision.
+
+    Args:
+        run: folder that training left, continued from the published weights.
+        weights: folder to publish into.
+        name: of the file and of its section in the record.
+        measure: given the published file, what to record about it.
+
+    Raises: FileNotFoundError when `run` lacks a file, ValueError when it did not continue published weights, for a name
+        that is taken or no plain word, or a file that is too large.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in MAX_BYTES or name.startswith("early"):
+        raise ValueError(f"`name` must be small letters and hyphens, and not one of {sorted(MAX_BYTES)}, got {name!r}")
+    history, file = _history(run, "generator.safetensors"), f"{name}.safetensors"
+    began = history.get("continues")
+    if not began:
+        raise ValueError(f"`run` must continue the published weights (--from-published), {run} began from random ones")
+    state = {key: tensor.half() for key, tensor in load_file(run / "generator.safetensors").items()}
+    _check_size(file, sum(tensor.nbytes for tensor in state.values()))
+    save_file(state, weights / file)
+    (weights / file).chmod(0o644)
+    settings = history["settings"]
+    options = f"--from-published --seed {settings['seed']}"
+    options += "".join(f" --without {concept!r}" for concept in settings["without"])
+    return _record(
+        weights,
+        name,
+        {
+            "command": f"python -m ganwidgets.scenes.train gan RUN {options}",
+            "of": {key: facts["sha256"] for key, facts in began["files"].items() if not key.startswith("early-")},
+            "settings": settings,
+            "images": history["history"][-1][0] - began["images"],
+            "minutes": round(history["history"][-1][1] - began["minutes"], 2),
+            "curve_columns": ["images", "minutes", "level", "fade", "d_loss", "g_loss", "r1"],
+            "curve": _thin(history["history"], 30),
+            "metrics": measure(weights / file),
+        },
+        [file],
     )
 
 
@@ -134,6 +184,44 @@ def publish_dissection(run: Path, weights: Path) -> dict[str, Any]:
             "metrics": {"labelled_units": {name: int(one.labelled.sum()) for name, one in found.layers.items()}},
         },
         [DISSECTION],
+    )
+
+
+def publish_encoder(run: Path, weights: Path) -> dict[str, Any]:
+    """Copy an encoder of the published generator into `weights`.
+
+    Args:
+        run: folder that `python -m ganwidgets.invert.train` left.
+        weights: folder to publish into.
+
+    Raises: FileNotFoundError when `run` lacks a file, ValueError when it holds something else, an encoder of other
+        weights, or a file that is too large.
+    """
+    history, source = _history(run, "encoder.safetensors"), run / "encoder.safetensors"
+    facts, _ = files.read_parts(source, "ganwidgets encoder", 1, "a saved encoder", "train it again")
+    kind, recipe = facts["kind"], facts["recipe"]
+    if facts["network_fingerprint"] != load(weights / "generator.safetensors").fingerprint:
+        raise ValueError(f"`run` must be an encoder of the published generator, {run} is of other weights: train again")
+    name = f"encoder-{kind}.safetensors"
+    _check_size(name, source.stat().st_size)
+    shutil.copyfile(source, weights / name)
+    (weights / name).chmod(0o644)
+    options = f"--apart {recipe['apart']} --together {recipe['together']} --seed {recipe['seed']}"
+    options += " --half" if recipe["half"] else ""
+    return _record(
+        weights,
+        f"encoder-{kind}",
+        {
+            "command": f"python -m ganwidgets.invert.train scenes RUN --kind {kind} {options}",
+            "layer": facts["layer"],
+            "settings": recipe,
+            "minutes": history["history"][-1][1] if history["history"] else 0,
+            "curve_columns": history["columns"],
+            "curve": _thin(history["history"], 30),
+            "of": {"generator.safetensors": sha256(weights / "generator.safetensors")},
+            "metrics": facts["quality"],
+        },
+        [name],
     )
 
 

@@ -1,4 +1,4 @@
-"""Make the bundled weights: `python -m ganwidgets.scenes.train gan|segmenter|publish|publish-dissection`.
+"""Make the bundled weights: `python -m ganwidgets.scenes.train gan|segmenter|publish|…` (`--help` lists all).
 
 Train into a folder outside the repository, look at `python -m ganwidgets.scenes.evaluate`, then publish. Both
 trainings stop after `--minutes` and continue where they stopped when started again with the same folder.
@@ -7,6 +7,10 @@ The dissection that panels start with goes out of date with either of the two ne
 
     ganwidgets dissect scenes --layer layer1 … --layer layer10 --n 4000 --save RUN --out PAGE
     python -m ganwidgets.scenes.train publish-dissection RUN
+
+So do the encoders with the generator. How they were trained stands in `weights/provenance.json`; then
+
+    python -m ganwidgets.scenes.train publish-encoder RUN
 """
 
 from pathlib import Path
@@ -96,10 +100,15 @@ def publish(
     folder: Folder,
     weights: Annotated[Path, typer.Option(help="Folder to publish into.")] = provenance.WEIGHTS,
     n: Annotated[int, typer.Option(min=10, help="Pictures to measure on.")] = 10_000,
+    name: Annotated[
+        str | None, typer.Option(help="Publish only the generator, beside the bundled one, under this name.")
+    ] = None,
 ) -> None:
     """Copy the run in FOLDER (a GAN's or a segmenter's) into the package, measured and with its provenance."""
     try:
-        if (folder / "segmenter.safetensors").is_file():
+        if name is not None:
+            record = provenance.publish_variant(folder, weights, name, lambda path: measure_generator(path, n))
+        elif (folder / "segmenter.safetensors").is_file():
             record = provenance.publish_segmenter(folder, weights, lambda path: measure_segmenter(path, n))
         else:
             record = provenance.publish_gan(folder, weights, lambda path: measure_generator(path, n))
@@ -116,6 +125,19 @@ def publish_dissection(
     """Copy a dissection of the published generator into the package, without its pictures and with its provenance."""
     try:
         record = provenance.publish_dissection(run, weights)
+    except (FileNotFoundError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    console.print_json(data=record["metrics"])
+
+
+@app.command()
+def publish_encoder(
+    run: Annotated[Path, typer.Argument(help="Folder that `python -m ganwidgets.invert.train scenes RUN` left.")],
+    weights: Annotated[Path, typer.Option(help="Folder to publish into.")] = provenance.WEIGHTS,
+) -> None:
+    """Copy an encoder of the bundled generator into the package, with its provenance."""
+    try:
+        record = provenance.publish_encoder(run, weights)
     except (FileNotFoundError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     console.print_json(data=record["metrics"])

@@ -16,7 +16,9 @@ class Controls(Component):
 
     _esm, _css = bundle("controls")
 
-    fields = PlainList(help="{name, kind, label, min?, max?, step?, options?, hint?}.").tag(sync=True)
+    fields = PlainList(
+        help="{name, kind, label, min?, max?, step?, options?, hint?}; an option is a value, or {value, label, hint?}."
+    ).tag(sync=True)
     values = PlainDict(help="Name of a field -> its value.").tag(sync=True, echo_update=False)
     disabled = PlainDict(help="Name of a field -> why it cannot be used now.").tag(sync=True)
 

@@ -1,5 +1,6 @@
 """Still pictures of components, drawn with Pillow: what a saved notebook shows where no widget can run."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,6 +90,20 @@ def bars(items: Sequence[Bar], *, title: str = "", note: str = "", signed: bool 
     pen.line((zero, top, zero, top + len(items) * line - 2), fill=LINE)
     if note:
         _text(pen, (left, picture.height - 20), note, FAINT)
+    return picture
+
+
+def words(lines: Sequence[str], *, title: str = "", width: int = 380) -> Image.Image:
+    """Texts below each other, each broken where it would leave the picture."""
+    line, letters = 18, width // 6
+    rows = [row for text in lines for row in textwrap.wrap(text, letters) or [""]]
+    top = 30 if title else 10
+    picture = Image.new("RGB", (width, top + len(rows) * line + 8), PAPER)
+    pen = ImageDraw.Draw(picture)
+    if title:
+        _text(pen, (SPACE, 8), title, INK)
+    for position, row in enumerate(rows):
+        _text(pen, (SPACE, top + position * line), row, INK if position == 0 else FAINT)
     return picture
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from traitlets import Bunch, TraitError, Unicode, validate
+from traitlets import Bunch, Int, TraitError, Unicode, validate
 
 from ganwidgets.ui.component import Component, bundle
 from ganwidgets.ui.download import safe_name
@@ -13,9 +13,10 @@ FileTaker = Callable[[str, bytes], object]
 
 
 class FileDrop(Component):
-    """A person drops a file here, or presses the button and chooses one; nothing is written anywhere.
+    """A person drops a file here, pastes one, or presses the button and chooses one; nothing is written anywhere.
 
-    Files above 8 MiB are refused in the browser, as a message of that size never reaches Python.
+    Files above 8 MiB are refused in the browser, as a message of that size never reaches Python. With `max_side`,
+    pictures above it, or above 8 MiB, are made smaller there instead, the right way up, and the person is told.
     """
 
     _esm, _css = bundle("file_drop")
@@ -24,6 +25,9 @@ class FileDrop(Component):
     hint = Unicode("", help="Which files are meant; stands beside the button.").tag(sync=True)
     accept = PlainList(help="Endings that are offered and taken, such as '.json'; empty: all.").tag(sync=True)
     disabled = Unicode("", help="Why no file can be taken now; empty when one can.").tag(sync=True)
+    max_side = Int(
+        0, min=0, help="Longest side of a picture that is sent [pixels]; larger ones are made smaller; 0: as they are."
+    ).tag(sync=True)
 
     def on_file(self, handler: FileTaker) -> Callable[[], None]:
         """Calls `handler(name, content)` for every file; what it raises is shown beside the button.

@@ -1,6 +1,7 @@
 """Pictures side by side: before, after, and what changed."""
 
 import io
+import re
 
 from PIL import Image
 from traitlets import Bool, Bunch, TraitError, Unicode, validate
@@ -16,8 +17,8 @@ class ImageGrid(Component):
     _esm, _css = bundle("image_grid")
 
     sheets = PlainDict(
-        help="Name -> {image: JPEG bytes, columns, tile: [width, height], count, scale?}; scale: [low, high], words "
-        "for the ends of viridis."
+        help="Name -> {image: JPEG or PNG bytes, columns, tile: [width, height], count, scale?, legend?}; scale: [low, "
+        "high], words for the ends of viridis; legend: {name, color} for each colour that means something."
     ).tag(sync=True)
     show = Unicode("", help="The name of the sheet to show; the first one when empty or unknown.").tag(sync=True)
     captions = PlainList(help="A caption per picture.").tag(sync=True)
@@ -33,7 +34,10 @@ class ImageGrid(Component):
     def _check_sheets(self, proposal: Bunch) -> dict:
         sheets = proposal["value"]
         for name, sheet in sheets.items():
-            require_keys(f"sheets[{name!r}]", [sheet], ("image", "columns", "tile", "count"), ("mask", "seg", "scale"))
+            require_keys(
+                f"sheets[{name!r}]", [sheet], ("image", "columns", "tile", "count"), ("mask", "seg", "scale", "legend")
+            )
+            _check_legend(name, sheet.get("legend") or [])
             if not isinstance(sheet["image"], bytes):
                 raise TraitError(
                     f"`sheets[{name!r}]['image']` must be the bytes of a JPEG or PNG, got {type(sheet['image'])}."
@@ -59,3 +63,10 @@ class ImageGrid(Component):
         left, top = sheet["count"] % sheet["columns"] * width, sheet["count"] // sheet["columns"] * height
         drawn.paste(PAPER, (left, top, drawn.width, drawn.height))
         return drawn
+
+
+def _check_legend(name: str, legend: list) -> None:
+    require_keys(f"sheets[{name!r}]['legend']", legend, ("name", "color"))
+    for entry in legend:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(entry["color"])):
+            raise TraitError(f"`legend` needs colours like '#0072b2', got {entry['color']!r} for {entry['name']!r}.")

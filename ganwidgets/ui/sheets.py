@@ -55,9 +55,8 @@ def seg_sheet(segs: Pictures, columns: int, tile: tuple[int, int] | None = None)
         tile: (width, height) of a tile [pixels].
     """
     numbers = [_flatten_slots(np.asarray(seg)) for seg in segs]
-    highest = max((int(seg.max()) for seg in numbers if seg.size), default=0)
-    colours = np.array([NOTHING, *(concept_color(i) for i in range(highest))], dtype=np.uint8)
-    if highest < 256:
+    colours = _colours(numbers)
+    if len(colours) <= 256:
         canvas, _ = _paste(
             [seg.astype(np.uint8) for seg in numbers], columns, tile, "P", Image.Resampling.NEAREST, background=0
         )
@@ -67,6 +66,19 @@ def seg_sheet(segs: Pictures, columns: int, tile: tuple[int, int] | None = None)
             [colours[seg] for seg in numbers], columns, tile, "RGB", Image.Resampling.NEAREST, background=NOTHING
         )
     return _encode(canvas, "PNG", optimize=True)
+
+
+def seg_pictures(segs: Pictures) -> list[np.ndarray]:
+    """The same colours as pictures (height width rgb), to stand beside others in one `sheet`."""
+    numbers = [_flatten_slots(np.asarray(seg)) for seg in segs]
+    colours = _colours(numbers)
+    return [colours[seg] for seg in numbers]
+
+
+def _colours(numbers: list[np.ndarray]) -> np.ndarray:
+    """Colours of as many concepts as there are numbers (number rgb); the first is that of nothing."""
+    highest = max((int(seg.max()) for seg in numbers if seg.size), default=0)
+    return np.array([NOTHING, *(concept_color(i) for i in range(highest))], dtype=np.uint8)
 
 
 def _flatten_slots(seg: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ export interface SheetData {
 	counts?: number[];
 	/** Words for the ends of the scale whose colours the pictures have. */
 	scale?: string[];
+	/** What the colours of the pictures mean. */
+	legend?: { name: string; color: string }[];
 	image: DataView;
 	mask?: DataView | null;
 	seg?: DataView | null;

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import areaBars from "../views/area_bars";
 import codeSnippet from "../views/code_snippet";
 import compare from "../views/compare";
 import controls from "../views/controls";
 import download from "../views/download";
 import editStack from "../views/edit_stack";
+import cropBox from "../views/crop_box";
 import curve from "../views/curve";
+import facts from "../views/facts";
 import fileDrop from "../views/file_drop";
 import histogram from "../views/histogram";
 import imageGrid from "../views/image_grid";
@@ -88,6 +91,7 @@ function watchEverything() {
 const image = new DataView(new ArrayBuffer(1));
 const VIEWS: Record<string, [unknown, Record<string, unknown>]> = {
 	unit_grid: [unitGrid, { ...someRows(), sheets: [{ units: [0, 1], columns: 2, tile: [16, 16], image }] }],
+	area_bars: [areaBars, { bars: [{ key: "a", area: 1, other: 2, change: 1 }], selected: "", names: ["a", "b"], area_range: [0.01, 50], change_range: [-1, 1.1], area_label: "", change_label: "", title: "", subtitle: "", note: "", message: "" }],
 	histogram: [histogram, { bars: [{ key: "a", value: 1 }], selected: [], groups: [], title: "", subtitle: "", value_label: "", reference_label: "", note: "", signed: false, horizontal: false, message: "" }],
 	image_grid: [imageGrid, { sheets: { a: { image, columns: 1, tile: [8, 8], count: 1 }, b: { image, columns: 1, tile: [8, 8], count: 1 } }, show: "b", captions: [], title: "", message: "", busy: true, selected: [], multiple: true }],
 	layer_picker: [layerPicker, { layers: [{ name: "a" }], layer: "a" }],
@@ -98,7 +102,9 @@ const VIEWS: Record<string, [unknown, Record<string, unknown>]> = {
 	download: [download, { files: [{ name: "a", label: "a" }], disabled: {} }],
 	edit_stack: [editStack, { entries: [{ id: "a", title: "a", strength: 1 }], sheet: { image, columns: 1, tile: [8, 8] }, selected: "", hovered: "", can_undo: true, can_redo: false, title: "", message: "", strengths: [0, 1], renamable: true }],
 	tray: [tray, { entries: [{ id: "a", thumbnail: 0 }], sheet: { image, columns: 1, tile: [8, 8] }, selected: "", title: "", color: "", message: "" }],
-	file_drop: [fileDrop, { label: "", hint: "", accept: [], disabled: "" }],
+	file_drop: [fileDrop, { label: "", hint: "", accept: [], disabled: "", max_side: 64 }],
+	crop_box: [cropBox, { image, size: [8, 8], box: [0, 0, 1, 1], aspect: 1, fit: "crop", fits: ["crop", "stretch"], title: "", message: "", busy: true }],
+	facts: [facts, { title: "", sentence: "a", tone: "", facts: [], message: "" }],
 	compare: [compare, { before: image, after: image, labels: ["a", "b"], mode: "slider", position: 0.5, title: "", message: "", busy: false }],
 	curve: [curve, { lines: [{ name: "a", x: [1, 2], y: [1, 2] }, { name: "b", x: [1], y: [1] }], band: {}, x_label: "", y_label: "", log_x: false, y_percent: false, y_range: [], hidden: [], chosen: null, title: "", note: "", message: "" }],
 	matrix: [matrix, { rows: ["r"], columns: ["c"], values: [[1]], low: [], high: [], notes: [], limits: [], scale: "sequential", percent: false, row_label: "", column_label: "", value_label: "", selected_rows: [], selected_columns: [], title: "", message: "" }],

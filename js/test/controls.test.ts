@@ -71,4 +71,14 @@ describe("controls", () => {
 		expect((one("[type=number]") as HTMLInputElement).disabled).toBe(true);
 		expect(all(".gw-control-hint").map((hint) => hint.textContent)).toContain("there is only one image");
 	});
+	it("says what the chosen option means", async () => {
+		const options = [{ value: "a", label: "A", hint: "the first" }, { value: "b", label: "B" }];
+		const { model, one, settle } = await mount(controls, { fields: [{ name: "c", kind: "choice", options }], values: { c: "a" }, disabled: {} });
+		const said = one("[role=status]");
+		expect(said.textContent).toBe("the first");
+		expect(one("select").getAttribute("aria-describedby")).toBe(said.id);
+		model.set("values", { c: "b" });
+		await settle();
+		expect(said.hidden).toBe(true);
+	});
 });

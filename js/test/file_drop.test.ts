@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import fileDrop from "../views/file_drop";
-import { givePageASize, mount, settle } from "./harness";
+import { click, givePageASize, mount, settle } from "./harness";
 
 givePageASize();
 
-const traits = (): Record<string, unknown> => ({ label: "Open", hint: "marks", accept: [".json"], disabled: "" });
+const traits = (): Record<string, unknown> => ({ label: "Open", hint: "marks", accept: [".json"], disabled: "", max_side: 0 });
 const file = (name: string, content = "{}"): File => new File([content], name);
 
 /** A drag event with files, which the page of these tests does not have. */
@@ -43,7 +43,7 @@ describe("a place to drop files", () => {
 		one(".gw-drop").dispatchEvent(drag("drop", [file("a.exe")]));
 		expect(one("[role=status]").textContent).toBe("a.exe ends in none of .json.");
 		one(".gw-drop").dispatchEvent(drag("drop", [file("a.json"), file("b.json")]));
-		expect(one("[role=status]").textContent).toBe("Drop one file at a time.");
+		expect(one("[role=status]").textContent).toBe("Take one file at a time.");
 		const large = file("l.json");
 		Object.defineProperty(large, "size", { value: 8 * 1024 * 1024 + 1 });
 		one(".gw-drop").dispatchEvent(drag("drop", [large]));
@@ -60,6 +60,46 @@ describe("a place to drop files", () => {
 		const text = new Event("dragover", { bubbles: true, cancelable: true });
 		one(".gw-drop").dispatchEvent(text);
 		expect(text.defaultPrevented).toBe(false);
+	});
+	it("takes a file that is pasted, and leaves pasted text alone", async () => {
+		const { model, one } = await mount(fileDrop, traits());
+		const pasted = (files: File[]): Event => {
+			const event = new Event("paste", { bubbles: true, cancelable: true });
+			Object.assign(event, { clipboardData: { files } });
+			one(".gw-drop").dispatchEvent(event);
+			return event;
+		};
+		expect(pasted([]).defaultPrevented).toBe(false);
+		expect(pasted([file("a.json")]).defaultPrevented).toBe(true);
+		await sent(model);
+		expect(model.sent[0]).toMatchObject({ action: "file", name: "a.json" });
+	});
+	it("takes the picture in the clipboard by a button, where pictures are wanted", async () => {
+		const { one } = await mount(fileDrop, traits());
+		const button = (): HTMLElement => one(".gw-quiet");
+		expect(button().hidden).toBe(true);
+		const read = vi.fn(async () => [{ types: ["text/plain", "image/png"], getType: async () => new Blob(["x"]) }]);
+		vi.stubGlobal("navigator", { clipboard: { read } });
+		const shown = await mount(fileDrop, { ...traits(), accept: [".png"], max_side: 64 });
+		expect(shown.one(".gw-quiet").hidden).toBe(false);
+		click(shown.one(".gw-quiet"));
+		await sent(shown.model);
+		expect(shown.model.sent[0]).toMatchObject({ action: "file", name: "pasted.png" });
+		shown.model.answer();
+		await settle();
+		read.mockRejectedValueOnce(new Error("denied") as never);
+		click(shown.one(".gw-quiet"));
+		await settle();
+		expect(shown.one("[role=status]").textContent).toContain("press Ctrl-V");
+	});
+	it("refuses what is too large and cannot be made smaller", async () => {
+		const { model, one } = await mount(fileDrop, { ...traits(), max_side: 64 });
+		const large = file("l.json");
+		Object.defineProperty(large, "size", { value: 8 * 1024 * 1024 + 1 });
+		one(".gw-drop").dispatchEvent(drag("drop", [large]));
+		for (let i = 0; i < 5; i++) await settle();
+		expect(one("[role=status]").textContent).toContain("at most 8 MiB reach Python");
+		expect(model.sent).toEqual([]);
 	});
 	it("takes nothing while it is disabled or without Python", async () => {
 		for (const off of [{ disabled: "not now" }, { live: false }]) {

@@ -33,6 +33,15 @@ describe("the image grid", () => {
 		expect(one(".gw-image-scale").textContent).toBe("no change255");
 		expect(one(".gw-image-scale i").getAttribute("style")).toContain("linear-gradient");
 	});
+	it("says what the colours of a segmentation mean", async () => {
+		const segmentation = { ...sheet(6), legend: [{ name: "tree", color: "#226e2c" }, { name: "<b>", color: "#0000ff" }] };
+		const { model, one, all, settle } = await mount(imageGrid, { ...traits(), sheets: { after: sheet(6), segmentation } });
+		expect(one(".gw-image-legend").hidden).toBe(true);
+		model.set("show", "segmentation");
+		await settle();
+		expect(all(".gw-image-legend [role=listitem]").map((item) => item.textContent)).toEqual(["tree", "<b>"]);
+		expect(one(".gw-image-legend .gw-swatch").getAttribute("style")).toBe("--gw-swatch:#226e2c");
+	});
 	it("moves and chooses with the keys", async () => {
 		const { model, one } = await mount(imageGrid, traits());
 		press(one('[role=gridcell][tabindex="0"]'), "ArrowDown");

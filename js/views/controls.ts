@@ -7,6 +7,13 @@ import { component, type ComponentTraits, type View } from "./component";
 
 export type Value = number | string | boolean | null;
 
+/** One of a choice; its hint stands below while it is chosen. */
+export interface Option {
+	value: Value;
+	label: string;
+	hint?: string | null;
+}
+
 export interface Field {
 	name: string;
 	kind: "slider" | "int" | "choice" | "toggle" | "text" | "button";
@@ -14,7 +21,7 @@ export interface Field {
 	min?: number | null;
 	max?: number | null;
 	step?: number | null;
-	options?: (Value | { value: Value; label: string })[] | null;
+	options?: (Value | Option)[] | null;
 	hint?: string | null;
 }
 
@@ -113,14 +120,23 @@ const BUILDERS: Record<Field["kind"], Builder> = {
 		return built;
 	},
 	choice(field, view, signal) {
-		const options = (field.options ?? []).map((option) =>
+		const options = (field.options ?? []).map((option): Option =>
 			typeof option === "object" && option !== null ? option : { value: option, label: String(option ?? "none") },
 		);
 		const input = h("select", { class: "gw-select" }, ...options.map(({ label }, i) => h("option", { value: i }, label)));
 		listen(input, "change", () => send(view, field.name, options[Number(input.value)]?.value ?? null), signal);
-		return row(field, input, (value) => {
-			input.value = String(options.findIndex((option) => option.value === (value ?? null)));
+		const meaning = h("span", { class: "gw-control-hint", id: uid("meaning"), role: "status", hidden: true });
+		const built = row(field, input, (value) => {
+			const at = options.findIndex((option) => option.value === (value ?? null));
+			input.value = String(at);
+			setText(meaning, options[at]?.hint ?? "");
+			meaning.hidden = meaning.textContent === "";
 		});
+		if (options.some(({ hint }) => hint)) {
+			built.element.append(meaning);
+			assign(input, { "aria-describedby": [input.getAttribute("aria-describedby"), meaning.id].filter(Boolean).join(" ") });
+		}
+		return built;
 	},
 	toggle(field, view, signal) {
 		const input = h("input", { type: "checkbox", class: "gw-toggle", role: "switch" });

@@ -2,6 +2,7 @@
 import type { RenderProps } from "@anywidget/types";
 import { fileTooHeavy } from "../lib/limits";
 import { assign, h, icon, listen, setText } from "../parts/dom";
+import { packed } from "../parts/shrink_picture";
 import { component, type ComponentTraits } from "./component";
 
 export interface FileDropTraits extends ComponentTraits {
@@ -9,6 +10,7 @@ export interface FileDropTraits extends ComponentTraits {
 	hint: string;
 	accept: string[];
 	disabled: string;
+	max_side: number;
 }
 
 const ARROW = "M8 13.5V6 M4.5 9 8 5.5 11.5 9 M3 2.5h10";
@@ -21,7 +23,8 @@ function render(props: RenderProps<FileDropTraits>): void {
 	const input = h("input", { type: "file", hidden: true, tabindex: -1, "aria-hidden": "true" });
 	const hint = h("span", { class: "gw-faint" });
 	const said = h("span", { class: "gw-drop-said", role: "status" });
-	const zone = h("div", { class: "gw-drop" }, button, input, hint, said);
+	const paste = h("button", { type: "button", class: "gw-quiet", title: "Take the picture from the clipboard" }, "Paste");
+	const zone = h("div", { class: "gw-drop", tabindex: -1 }, button, paste, input, hint, said);
 	view.body.append(zone);
 	let busy = false;
 	let depth = 0; // dragging over a child leaves the parent
@@ -32,7 +35,8 @@ function render(props: RenderProps<FileDropTraits>): void {
 		setText(words, get("label"));
 		setText(hint, get("hint"));
 		hint.hidden = get("hint") === "";
-		button.disabled = why !== "" || busy;
+		button.disabled = paste.disabled = why !== "" || busy;
+		paste.hidden = get("max_side") <= 0 || !navigator.clipboard?.read;
 		assign(button, { title: why || null, "aria-busy": busy ? "true" : null });
 		assign(input, { accept: get("accept").join(",") || null });
 		zone.classList.toggle("gw-over", depth > 0 && why === "");
@@ -42,7 +46,8 @@ function render(props: RenderProps<FileDropTraits>): void {
 		said.classList.add("gw-refused");
 	};
 	const send = async (file: File): Promise<void> => {
-		if (busy || obstacle() !== "") return;
+		if (obstacle() !== "") return;
+		if (busy) return refuse(`${file.name} was not taken: the file before it is still being opened.`);
 		said.classList.remove("gw-refused");
 		setText(said, "");
 		const endings = get("accept");
@@ -50,13 +55,16 @@ function render(props: RenderProps<FileDropTraits>): void {
 			return refuse(`${file.name} ends in none of ${endings.join(", ")}.`);
 		}
 		const heavy = fileTooHeavy(file.name, file.size);
-		if (heavy) return refuse(heavy);
+		if (heavy && get("max_side") <= 0) return refuse(heavy);
 		busy = true;
 		draw();
 		try {
-			const content = await file.arrayBuffer();
-			await view.request("file", { name: file.name }, 0, [content]);
-			if (!signal.aborted) setText(said, `${file.name} was opened.`);
+			const sent = await packed(file, get("max_side"));
+			if (signal.aborted) return;
+			if (sent) {
+				await view.request("file", { name: file.name }, 0, [sent.content]);
+				if (!signal.aborted) setText(said, [`${file.name} was opened.`, sent.note].filter(Boolean).join(" "));
+			} else refuse(heavy);
 		} catch {
 			// The reason stands in `error`.
 		}
@@ -82,14 +90,36 @@ function render(props: RenderProps<FileDropTraits>): void {
 	listen(zone, "dragleave", (event) => over(event, -1), signal);
 	listen(zone, "drop", (event) => {
 		over(event, -depth);
-		const files = event.dataTransfer?.files;
-		if (files && files.length > 1) refuse("Drop one file at a time.");
-		else if (files?.[0]) void send(files[0]);
+		one([...(event.dataTransfer?.files ?? [])]);
 	}, signal);
-	view.watch(["label", "hint", "accept", "disabled"], draw);
+	const one = (files: readonly File[]): void => {
+		if (files.length > 1) refuse("Take one file at a time.");
+		else if (files[0]) void send(files[0]);
+	};
+	listen(zone, "paste", (event) => {
+		const files = [...(event.clipboardData?.files ?? [])];
+		if (files.length === 0) return;
+		event.preventDefault();
+		event.stopPropagation(); // the notebook would paste a cell
+		one(files);
+	}, signal);
+	listen(paste, "click", async () => {
+		try {
+			const items = await navigator.clipboard.read();
+			const item = items.find(({ types }) => types.some(isPicture));
+			const type = item?.types.find(isPicture);
+			if (!item || !type) return refuse("There is no picture in the clipboard.");
+			void send(new File([await item.getType(type)], `pasted.${type.slice("image/".length)}`, { type }));
+		} catch {
+			refuse("The browser does not let this page read the clipboard: click here, then press Ctrl-V (⌘V).");
+		}
+	}, signal);
+	view.watch(["label", "hint", "accept", "disabled", "max_side"], draw);
 	view.onLive(draw);
 	draw();
 	view.ready();
 }
+
+const isPicture = (type: string): boolean => type.startsWith("image/");
 
 export default { render };

@@ -42,9 +42,10 @@ function render(props: RenderProps<ImageGridTraits>): void {
 	const colours = Array.from({ length: 9 }, (_, i) => viridis(i / 8)).join(", ");
 	const band = h("i", { "aria-hidden": "true", style: `background:linear-gradient(to right, ${colours})` });
 	const scale = h("div", { class: "gw-image-scale", hidden: true }, least, band, most);
+	const legend = h("div", { class: "gw-image-legend", role: "list", "aria-label": "Colours", hidden: true });
 	const lens = magnifier(view.root);
 	const head = h("div", { class: "gw-image-head" }, title, names.element);
-	view.body.append(head, h("div", { class: "gw-image-busy" }, busy), stage, scale, blank, lens.element);
+	view.body.append(head, h("div", { class: "gw-image-busy" }, busy), stage, scale, legend, blank, lens.element);
 
 	let opened: Record<string, Sheet> = {};
 	let fading: Record<string, Sheet> = {}; // replaced sheets, drawn until their successors are decoded
@@ -102,6 +103,8 @@ function render(props: RenderProps<ImageGridTraits>): void {
 		scale.hidden = !data?.scale;
 		setText(least, data?.scale?.[0] ?? "");
 		setText(most, data?.scale?.[1] ?? "");
+		legend.hidden = !data?.legend?.length;
+		legend.replaceChildren(...(data?.legend ?? []).map(({ name, color }) => h("span", { role: "listitem" }, h("span", { class: "gw-swatch", style: `--gw-swatch:${color}` }), name)));
 		if (!data || width === 0) return;
 		const n = count(data);
 		const gap = 4;

@@ -100,7 +100,7 @@ def test_a_missing_file_names_what_is_near(tmp_path, state, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="Did you mean 'scenes'"):
         load("scene")
-    with pytest.raises(FileNotFoundError, match="Names known here: 'scenes', 'faces'"):
+    with pytest.raises(FileNotFoundError, match="Names known here: 'scenes', 'scenes-without-tree', 'faces'"):
         load("xyzzy")
 
 

@@ -110,3 +110,27 @@ def test_labels_that_do_not_fit_the_latents_are_refused():
 def test_there_must_be_classes(classes, kind):
     with pytest.raises(kind, match="classes"):
         make(classes)
+
+
+def test_a_class_vector_stands_for_the_class():
+    import pytest
+    import torch
+    from torch import nn
+
+    from ganwidgets.models import ConditionalGenerator
+
+    class Sum(nn.Module):
+        def forward(self, z, c):
+            return (z[:, :1] + c @ torch.tensor([[1.0], [10.0]])).reshape(-1, 1, 1, 1).expand(-1, 3, 2, 2) / 100
+
+    network = ConditionalGenerator(Sum(), (4,), 2)
+    z, half = network.sample_z(3), network.with_class_vector(torch.tensor([0.5, 0.5]))
+    assert torch.equal(half.images(z), network.images((z, torch.full((3, 2), 0.5))))
+    assert torch.allclose(half.images(z)[:, 0, 0, 0], (z[:, 0] + 5.5) / 100)
+    assert half.fingerprint not in (
+        network.fingerprint,
+        network.with_class_vector(torch.tensor([1.0, 0.0])).fingerprint,
+    )
+    assert torch.equal(half.with_label(1).images(z), network.with_label(1).images(z))
+    with pytest.raises(ValueError, match="2 finite numbers"):
+        network.with_class_vector(torch.ones(3))

@@ -1,5 +1,7 @@
 """A folder of photos keeps its numbers, whatever else lies in it."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,16 @@ def test_links_do_not_lead_out_of_the_folder(folder, tmp_path):
     reasons = dict(photos.skipped)
     assert reasons["link.png"] == "is a link that leads out of the folder"
     assert "dangling.png" in reasons and not any("secret" in name or "linked" in name for name in reasons)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("check", [True, False])
+def test_a_pipe_is_skipped_rather_than_waited_for(folder, check):
+    os.mkfifo(folder / "pipe.png")
+    (folder / "to-pipe.jpg").symlink_to(folder / "pipe.png")
+    photos = photo_folder(folder, 4, check=check)
+    reasons = dict(photos.skipped)
+    assert reasons["pipe.png"] == "pipe.png is no regular file" and "to-pipe.jpg" in reasons and "a.jpg" in photos.names
 
 
 def test_a_first_few_and_a_quick_look(folder):

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import tracemalloc
 import warnings
 import zlib
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganwidgets.nn.photos import read_photo, read_with_notes, resized
+from ganwidgets.nn.photos import preview, read_photo, read_with_notes, resized
 
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "photos-hostile"
 
@@ -212,6 +213,60 @@ def test_any_shape_comes_out_at_the_size_asked_for(fit, shape):
     assert (inside - grey).abs().amin() < 1e-6 and ((photo - grey).abs() < 1e-5).logical_or(photo == 0).all()
 
 
+def test_a_box_is_cut_out_before_all_else():
+    pixels = colours(20, 30)
+    photo = read_photo(pixels, box=(0.1, 0.2, 0.5, 0.6))
+    assert torch.equal(photo, as_tensor(pixels[2:10, 6:18]))
+    for fit in ("crop", "letterbox", "stretch"):
+        whole = read_photo(pixels[2:10, 6:18], (7, 9), fit)
+        assert torch.allclose(read_photo(pixels, (7, 9), fit, box=(0.1, 0.2, 0.5, 0.6)), whole, atol=1e-6)
+    assert read_photo(pixels, box=(0.999, 0, 1, 0.001)).shape == (3, 1, 1)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored on its side: a box is meant of the upright picture
+    source = encoded(Image.fromarray(np.ascontiguousarray(np.rot90(pixels))), exif=exif)
+    assert torch.allclose(read_photo(source, box=(0.1, 0.2, 0.5, 0.6)), photo, atol=1e-6)
+
+
+def test_a_preview_is_small_upright_and_knows_how_large_the_picture_is():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    small, size, notes = preview(encoded(Image.new("RGB", (40, 400), "red"), exif=exif), 100)
+    assert (tuple(small.shape), size, notes) == ((3, 10, 100), (40, 400), ())
+    assert preview(colours(), 100).image.equal(read_photo(colours()))  # never larger than it is
+    assert preview(np.zeros((2, 5000), np.uint8), 100).image.shape == (3, 1, 100)
+    with pytest.raises(ValueError, match="it was not decoded"):
+        preview(png(20_000, 20_000), 100)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1), (0.5, 0, 0.5, 1), (0, 0, 1.1, 1), (-0.1, 0, 1, 1), (0, 0, np.nan, 1)])
+def test_boxes_that_are_none(box):
+    with pytest.raises(ValueError, match=r"`box` must be \(top, left, bottom, right\)"):
+        read_photo(colours(), box=box)
+
+
+def test_a_photo_of_sixty_million_pixels_is_read_without_being_whole_in_floats():
+    tracemalloc.start()
+    photo = read_photo(np.broadcast_to(np.uint8(200), (6000, 10_000, 3)), 64, box=(0, 0.2, 1, 0.8))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (photo - (200 / 127.5 - 1)).abs().max() < 1e-5
+    assert peak < 100e6  # bytes; in floats it would be 720 million
+
+
+def test_the_alpha_channel_can_be_kept():
+    rgba = np.zeros((4, 8, 4), np.uint8)
+    rgba[:, :4] = (255, 0, 0, 255)  # red beside clear green
+    rgba[:, 4:] = (0, 255, 0, 0)
+    source = encoded(Image.fromarray(rgba))
+    photo = read_photo(source, alpha=True)
+    assert photo[:, 0, 0].tolist() == [1, -1, -1, 1] and photo[3, 0, 7] == -1
+    small = read_photo(source, (1, 1), "stretch", alpha=True)
+    assert small[:, 0, 0].tolist() == pytest.approx([1, -1, -1, 0])  # half clear, and still red
+    boxed = read_photo(source, (8, 8), "letterbox", alpha=True)
+    assert boxed[3, :2].eq(-1).all() and boxed[3, 2:6, :3].eq(1).all()
+    assert read_photo(colours(), alpha=True)[3].eq(1).all()
+
+
 def test_shrinking_averages():
     stripes = torch.tensor([-1.0, 1.0]).repeat(32).expand(1, 64, 64)
     assert resized(stripes, (8, 8), "stretch").abs().max() < 0.1
@@ -238,10 +293,10 @@ def test_a_single_column_is_averaged_too():
 
 
 def test_a_large_picture_made_small_is_never_whole_in_floats(monkeypatch):
-    from ganwidgets.nn import photos
+    from ganwidgets.nn import photo_pixels, photos
 
-    asked, rows = [], photos._in_unit_range
-    monkeypatch.setattr(photos, "_in_unit_range", lambda part, name: asked.append(part.size) or rows(part, name))
+    asked, rows = [], photo_pixels.in_unit_range
+    monkeypatch.setattr(photo_pixels, "in_unit_range", lambda part, name: asked.append(part.size) or rows(part, name))
     assert read_photo(Image.new("RGBA", (3000, 1500)), 64).shape == (3, 64, 64)
     assert max(width * height for width, height in asked) <= photos._BAND
     assert sum(width * height for width, height in asked) == 1500 * 1500  # only what is kept

@@ -17,6 +17,7 @@ from ganwidgets.scenes.provenance import (
     publish_dissection,
     publish_gan,
     publish_segmenter,
+    publish_variant,
     recorded,
     sha256,
 )
@@ -161,3 +162,47 @@ def test_the_bundled_weights_are_the_recorded_ones():
         data = (WEIGHTS / name).read_bytes()
         assert hashlib.sha256(data).hexdigest() == facts["sha256"], name
         assert len(data) == facts["bytes"] <= MAX_BYTES.get(name.removesuffix(".safetensors"), MAX_EARLY_BYTES)
+
+
+@pytest.fixture(scope="module")
+def continued_run(gan_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("variant")
+    (folder / "generator.safetensors").write_bytes((gan_run / "generator.safetensors").read_bytes())
+    history = json.loads((gan_run / "history.json").read_text())
+    began = {"files": {"generator.safetensors": {"sha256": "a"}, "early-9k.safetensors": {"sha256": "b"}}}
+    began |= {"images": 40, "minutes": 1.5}
+    history |= {"continues": began, "settings": history["settings"] | {"without": ["tree"]}}
+    history["history"] = [[50, 3.0, 1, 1.0, 0.6, 2.0, 0.6]]
+    (folder / "history.json").write_text(json.dumps(history))
+    return folder
+
+
+def test_publishing_a_generator_under_a_name_of_its_own(continued_run, gan_run, tmp_path):
+    publish_gan(gan_run, tmp_path, lambda path: {})
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors")}
+    record = publish_variant(continued_run, tmp_path, "without-tree", lambda path: {"of": path.name})
+    assert record == recorded("without-tree", tmp_path) and set(record["files"]) == {"without-tree.safetensors"}
+    assert record["metrics"] == {"of": "without-tree.safetensors"} and record["of"] == {"generator.safetensors": "a"}
+    assert record["command"].endswith("gan RUN --from-published --seed 1 --without 'tree'")
+    assert record["images"] == 10 and record["minutes"] == pytest.approx(1.5)
+    state = load_file(tmp_path / "without-tree.safetensors")
+    assert {tensor.dtype for tensor in state.values()} == {torch.float16}
+    assert before == {path.name: path.read_bytes() for path in tmp_path.glob("*.safetensors") if path.name in before}
+
+
+def test_what_is_no_variant_is_refused(continued_run, gan_run, tmp_path):
+    for name in ("generator", "early-1k", "Without Tree", "../x"):
+        with pytest.raises(ValueError, match="`name` must be small letters and hyphens"):
+            publish_variant(continued_run, tmp_path, name, lambda path: {})
+    with pytest.raises(ValueError, match="must continue the published weights"):
+        publish_variant(gan_run, tmp_path, "without-tree", lambda path: {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_generator_without_trees_continues_the_bundled_one():
+    record = recorded("without-tree")
+    assert record["settings"]["without"] == ["tree"] and record["of"].keys() == {
+        "generator.safetensors",
+        "discriminator.safetensors",
+    }
+    assert record["of"] == {name: sha256(WEIGHTS / name) for name in record["of"]}

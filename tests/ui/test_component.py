@@ -18,6 +18,7 @@ from ganwidgets.ui.component import Component, bundle
 
 COMPONENTS = {
     "unit_grid": ui.UnitGrid,
+    "area_bars": ui.AreaBars,
     "histogram": ui.Histogram,
     "image_grid": ui.ImageGrid,
     "layer_picker": ui.LayerPicker,
@@ -34,7 +35,10 @@ COMPONENTS = {
     "scatter": ui.Scatter,
     "matrix": ui.Matrix,
     "curve": ui.Curve,
+    "crop_box": ui.CropBox,
+    "facts": ui.Facts,
 }
+SHEET = {"image": b"", "columns": 1, "tile": [1, 1], "count": 1}
 VIEWS = Path(__file__).parents[2] / "js" / "views"
 
 
@@ -243,6 +247,11 @@ def test_a_large_picture_is_saved_in_256_colours(monkeypatch: pytest.MonkeyPatch
         (ui.Controls, {"fields": [{"name": "s", "kind": "slide"}]}, "Did you mean 'slider'"),
         (ui.Controls, {"fields": [{"name": "seed", "kind": "int"}], "values": {"sed": 1}}, "Did you mean 'seed'"),
         (ui.ImageGrid, {"sheets": {"a": {"image": "x", "columns": 1, "tile": [1, 1], "count": 1}}}, "bytes of a JPEG"),
+        (
+            ui.ImageGrid,
+            {"sheets": {"a": SHEET | {"legend": [{"name": "tree", "color": "red;x:url(y)"}]}}},
+            "colours like '#0072b2', got 'red;x:url",
+        ),
     ],
 )
 def test_wrong_traits_are_refused_in_one_sentence(kind: type[Component], traits: dict, message: str) -> None:

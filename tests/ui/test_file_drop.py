@@ -40,6 +40,12 @@ def test_too_much_and_nothing_are_refused_before_the_handler() -> None:
     assert got == []
 
 
+def test_pictures_may_be_made_smaller_before_they_come() -> None:
+    assert ui.FileDrop(max_side=2048).max_side == 2048
+    with pytest.raises(TraitError):
+        ui.FileDrop(max_side=-1)
+
+
 def test_wrong_endings_are_refused() -> None:
     with pytest.raises(TraitError, match=r"endings such as '.json', got 'json'"):
         ui.FileDrop(accept=["json"])

@@ -1,0 +1,199 @@
+"""What a generator cannot draw: the areas of concepts in its pictures beside those in the data.
+
+`coverage` compares, and names what is generated too little or too much at a stated level; `fsd` is the distance of the
+two sets beside its floor; `omissions` shows, photo by photo, what is left out; `panel` does all of it in a notebook.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ganwidgets.coverage.fsd import fsd
+from ganwidgets.coverage.omissions import omitting as _omitting
+from ganwidgets.coverage.run import CoverageRun
+from ganwidgets.coverage.sources import sides
+from ganwidgets.interrupts import between_batches
+from ganwidgets.models.generator import Generator
+from ganwidgets.results.cache import kept
+from ganwidgets.results.coverage import Coverage
+from ganwidgets.results.coverage_files import load
+from ganwidgets.results.fsd import FSD
+from ganwidgets.results.omissions import Omissions
+from ganwidgets.segment.protocol import Segmenter
+
+# Loaded when asked for: a script that only compares needs no traitlets.
+_LATER: dict[str, tuple[str, ...]] = {"controller": ("CoverageController",), "panel": ("panel",)}
+_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
+
+__all__ = [
+    "FSD",
+    "Coverage",
+    "CoverageRun",
+    "Omissions",
+    "coverage",
+    "covering",
+    "fsd",
+    "load",
+    "omissions",
+    "omitting",
+    "sides",
+    *_FILE_OF,
+]
+
+STRATEGY = "ridge+z"
+"""How photos are searched for unless something else is asked for: by the latent alone, within what is drawn."""
+
+_stopped: list[CoverageRun] = []  # at most one: the last comparison that did not end
+
+_GROWTH = 1.25
+"""A rough result is made when so many times as many images were seen as at the last one."""
+
+
+def coverage(
+    network: Generator,
+    data: Any,
+    segmenter: Segmenter | str,
+    *,
+    n: int = 1000,
+    cache: bool | str | Path = False,
+    progress: Callable[[float], Any] | None = None,
+    **options: Any,
+) -> Coverage:
+    """Compare what a generator draws with what the data show.
+
+    Args:
+        network: the generator.
+        data: a folder of photos, a `photo_folder`, images (image channel height width), labelled images, or "scenes",
+            the bundled world.
+        segmenter: names pixels; an object, or a name of `segment.load`.
+        n: pictures, and at most so many images of the data.
+        cache: True keeps the result in the user's cache folder under its content, a path in that folder.
+        progress: called with the share done, after every batch; what it raises stops the run.
+        **options: of `CoverageRun`: seed, truncation, labels, fit, batch, level, resamples, permutations, halves,
+            common.
+
+    Raises:
+        TypeError, ValueError: something that cannot be used.
+
+    Source: Bau et al., "Seeing What a GAN Cannot Generate", ICCV 2019, arXiv:1910.11626.
+    """
+    last = None
+    with between_batches() as interrupted:
+        for last in covering(network, data, segmenter, n=n, cache=cache, progress=progress, **options):
+            if interrupted() and not last.complete:
+                raise KeyboardInterrupt("stopped between two batches; the same call goes on from there")
+    return last
+
+
+def covering(
+    network: Generator,
+    data: Any,
+    segmenter: Segmenter | str,
+    *,
+    n: int = 1000,
+    cache: bool | str | Path = False,
+    progress: Callable[[float], Any] | None = None,
+    **options: Any,
+) -> Iterator[Coverage]:
+    """As `coverage`, after every batch what is known so far: rough until the last one, which is `complete`.
+
+    The rough results have no distance, and are made anew when a quarter more images have been seen. What was counted
+    before a stop is not counted again by the same call.
+    """
+    run = CoverageRun(network, data, segmenter, n=n, **options)
+    path = run.cache_path(cache) if cache else None
+    if (found := kept(path, load)) is not None:
+        yield found
+        return
+    if _stopped and run.same(_stopped[0]):
+        run.merge(_stopped[0])
+    _stopped[:] = [run]
+    rough, made = None, 0
+    for done in run.steps():
+        if progress is not None:
+            progress(done / run.total)
+        if done < run.total and run.ready:
+            if done >= _GROWTH * made:
+                rough, made = run.result(light=True), done
+            yield rough
+    result = run.result()
+    _stopped.clear()
+    if path is not None:
+        result.save(path)
+    yield result
+
+
+def omitting(
+    network: Generator,
+    data: Any,
+    segmenter: Segmenter | str,
+    concept: str,
+    *,
+    reconstruct: Callable[[Any], Any] | None = None,
+    strategy: str = STRATEGY,
+    steps: int | None = None,
+    **options: Any,
+) -> Iterator[float | Omissions]:
+    """As `omissions`, step by step: the share done after every batch, and last the result."""
+    if reconstruct is None:
+        from ganwidgets.invert.reconstruct import reconstruct as search
+
+        reconstruct = partial(search, network, strategy=strategy, steps=steps)
+    for step in _omitting(network, data, segmenter, concept, reconstruct=reconstruct, **options):
+        if isinstance(step, Omissions):
+            step = replace(step, settings={**step.settings, "strategy": strategy, "steps": steps})
+        yield step
+
+
+def omissions(
+    network: Generator,
+    data: Any,
+    segmenter: Segmenter | str,
+    concept: str,
+    *,
+    reconstruct: Callable[[Any], Any] | None = None,
+    strategy: str = STRATEGY,
+    steps: int | None = None,
+    progress: Callable[[float], Any] | None = None,
+    **options: Any,
+) -> Omissions:
+    """Which photos lose a concept when the generator draws them, and whether that is the generator or the search.
+
+    Photos that show the concept are searched for in the generator, and so are pictures of its own, for which a perfect
+    answer exists. An omission is called one only where photos lose more of the concept than the generator's own
+    pictures do, and more than other concepts of similar area in the same photos do, by `margin` and beyond chance.
+
+    Args:
+        network: the generator.
+        data: as for `coverage`.
+        segmenter: as for `coverage`.
+        concept: its name.
+        reconstruct: images → their reconstructions; None searches with `gw.invert.reconstruct`.
+        strategy: of that search: by the latent alone unless another is named. "ridge+r" can draw what the generator
+            never draws, and says little about it.
+        steps: of that search; None takes the strategy's own.
+        progress: called with the share done, after every batch; what it raises stops.
+        **options: n photos and pictures, least area [percent], pool, batch, margin, known, seed, truncation, fit.
+
+    Raises:
+        TypeError, ValueError: something that cannot be used; a concept nobody names, or that too few photos show.
+
+    Source: Bau et al., "Seeing What a GAN Cannot Generate", ICCV 2019, arXiv:1910.11626.
+    """
+    for step in omitting(
+        network, data, segmenter, concept, reconstruct=reconstruct, strategy=strategy, steps=steps, **options
+    ):
+        if not isinstance(step, Omissions) and progress is not None:
+            progress(step)
+    return step
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FILE_OF:
+        # Kept, because importing panel.py puts the file in the function's place.
+        found = globals()[name] = getattr(import_module(f"ganwidgets.coverage.{_FILE_OF[name]}"), name)
+        return found
+    raise AttributeError(f"module 'ganwidgets.coverage' has no attribute {name!r}; it has {sorted(__all__)}")

@@ -1,0 +1,121 @@
+"""How latents and activations vary over a network's own pictures: what rates, penalties and editability go by."""
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ganwidgets.invert.sample import OwnSample, batch_size, own_sample
+from ganwidgets.invert.search_state import Scales
+from ganwidgets.models.generator import Generator
+from ganwidgets.nn.shrinkage import ledoit_wolf
+from ganwidgets.results.inversion import Editability
+
+N_ACTS = 256
+"""Pictures whose activations are looked at, unless more are asked for."""
+
+MOST_NUMBERS = 2**25
+"""Of activations that are kept of one layer."""
+
+_memory: "weakref.WeakKeyDictionary[OwnSample, dict]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Where rows of numbers lie: their mean, the directions in which they vary, and how far out each of them is.
+
+    A row that was measured with is nearer than a new one. So one half of the rows says where the cloud lies, and new
+    ones are compared with the other half. Columns are measured in standard deviations, and their covariance is shrunk:
+    few rows know its smallest directions badly.
+
+    Args:
+        rows: (n column), at least 4.
+    """
+
+    rows: Float[Tensor, "row column"]
+
+    @cached_property
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        x = self.rows[: len(self.rows) // 2].double()
+        spread, mean = torch.std_mean(x, 0)
+        varies = spread > 1e-9 * x.abs().max()
+        scale = torch.where(varies, 1 / spread, torch.zeros_like(spread))
+        covariance, _ = ledoit_wolf(((x - mean) * scale)[:, varies].numpy()) if varies.any() else (np.eye(0), 0.0)
+        values, vectors = torch.linalg.eigh(torch.from_numpy(covariance))
+        kept = values > 1e-9
+        whiten = torch.zeros(len(mean), int(kept.sum()), dtype=x.dtype)
+        whiten[varies] = scale[varies, None] * vectors[:, kept] / values[kept].sqrt()
+        return mean, whiten
+
+    def distance(self, rows: Float[Tensor, "row column"]) -> Float[Tensor, " row"]:
+        """Mahalanobis distance over the root of the number of directions: about 1 for rows like the cloud's."""
+        mean, whiten = self._parts
+        return ((rows.double() - mean) @ whiten).norm(dim=1) / max(1, whiten.shape[1]) ** 0.5
+
+    @cached_property
+    def own(self) -> Float[Tensor, " row"]:
+        """Distances of the rows to compare with."""
+        return self.distance(self.rows[len(self.rows) // 2 :])
+
+    def farther(self, distance: float) -> float:
+        """Share of these that lie farther out."""
+        return float((self.own > distance).double().mean())
+
+
+def scales(network: Generator, space: str, layers: Sequence[str]) -> Scales:
+    """Means and standard deviations of latents and of units."""
+    sample = own_sample(network)
+    latents = sample.latents(space)
+    deviation, mean = torch.std_mean(latents, 0)
+    deviation = deviation.clamp(min=float(deviation.mean()) * 1e-3 or 1.0)
+    found = {}
+    for layer in layers:
+        acts = sample_acts(network, sample, layer)
+        spread = acts.transpose(0, 1).flatten(1).std(1)
+        spread = spread.clamp(min=float(spread.mean()) * 1e-2 or 1e-6)
+        found[layer] = spread.reshape(-1, *[1] * (acts.ndim - 2)).to(network.device)
+    return Scales(mean, deviation, found)
+
+
+def clouds(network: Generator, space: str, layer: str) -> tuple[Cloud, Cloud | None]:
+    """Sampled latents, and sampled activations of a layer (means over the map)."""
+    sample = own_sample(network)
+    kept = remembered(sample)
+    if ("cloud", space, layer) not in kept:
+        latents = Cloud(sample.latents("z" if space == "z" else "w").flatten(1).cpu())
+        acts = sample_acts(network, sample, layer, len(sample.z)).cpu()
+        kept["cloud", space, layer] = latents, Cloud(acts.flatten(2).mean(2)) if acts.ndim > 2 else None
+    return kept["cloud", space, layer]
+
+
+def editability(network: Generator, space: str, layer: str, latent: Tensor, acts: Tensor | None) -> Editability:
+    """Whether a latent (batch of one) and activations lie where the network's own do; of ws, the farthest w counts."""
+    latents, maps = clouds(network, space, layer)
+    rows = latent[0] if space == "ws" else latent.flatten(1)
+    away = float(latents.distance(rows.cpu()).max())
+    if maps is None or acts is None:
+        return Editability(away, latents.farther(away), None, None, len(latents.own))
+    out = float(maps.distance(acts.flatten(2).mean(2).cpu()).max())
+    return Editability(away, latents.farther(away), out, maps.farther(out), min(len(latents.own), len(maps.own)))
+
+
+@torch.no_grad()
+def sample_acts(network: Generator, sample: OwnSample, layer: str, n: int = N_ACTS) -> Tensor:
+    """Activations of a layer for the first `n` pictures of the sample, or as many as fit; kept in memory."""
+    n = max(8, min(n, len(sample.z), MOST_NUMBERS // prod(network.layer_info(layer).shape)))
+    kept = remembered(sample)
+    if layer not in kept or len(kept[layer]) < n:
+        latents = sample.z[:n].split(batch_size(network))
+        kept[layer] = torch.cat([network.acts(part, layer, grad=False).float() for part in latents])
+    return kept[layer][:n]
+
+
+def remembered(sample: OwnSample) -> dict:
+    """What was computed of a sample; it lives as long as the sample."""
+    return _memory.setdefault(sample, {})

@@ -1,0 +1,441 @@
+"""The sessions of a coverage view: results in parts, stop and go on, refusals, concepts and their images."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from traitlets import TraitError
+
+FAST = {"resamples": 50, "permutations": 100, "halves": 20}
+
+
+@pytest.fixture
+def make(planted, reader, red_photos):
+    from ganwidgets.coverage.controller import CoverageController
+
+    made = []
+
+    def make(network=planted, data=red_photos, segmenter=reader, settings=FAST, **options):
+        made.append(CoverageController(network, data, segmenter, settings, **{"n": 60, **options}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+class Slow:
+    """The reader, which waits in its third answer until it is told to go on."""
+
+    def __init__(self, reader):
+        self.reader, self.calls = reader, 0
+        self.waits, self.go = threading.Event(), threading.Event()
+        self.name, self.concepts, self.categories = reader.name, reader.concepts, reader.categories
+        self.slots = reader.slots
+
+    def __call__(self, images):
+        self.calls += 1
+        if self.calls == 3:
+            self.waits.set()
+            assert self.go.wait(20.0)
+        return self.reader(images)
+
+
+# The comparison
+
+
+def test_a_run_gives_what_the_function_gives(make, planted, reader, red_photos):
+    from ganwidgets.coverage import coverage
+
+    session = make()
+    found = session.run(wait=True)
+    same = coverage(planted, red_photos, reader, n=60, **FAST)
+    np.testing.assert_array_equal(found.ratio_interval, same.ratio_interval)
+    assert found.under == same.under and "red" in found.under and found.fsd.distance == same.fsd.distance
+    assert (session.n_done, session.n_total, session.status, session.error) == (120, 120, "done", "")
+    assert session.result is found and not session.resumable
+
+
+def test_the_first_result_comes_after_the_first_batches_and_is_no_verdict(make):
+    session, seen = make(settings=FAST | {"batch": 10}), []
+    session.observe(lambda change: seen.append(change.new), "result")
+    session.run(wait=True)
+    assert not seen[0].complete and seen[0].fsd is None and seen[0].n_data == seen[0].n_generated == 10
+    assert seen[-1].complete and seen[-1] is session.result
+
+
+def test_a_cancelled_run_keeps_what_it_has_and_goes_on_to_the_same_result(make, reader):
+    slow = Slow(reader)
+    session = make(segmenter=slow, settings=FAST | {"batch": 10})
+    session.run()
+    assert slow.waits.wait(20.0)
+    session.cancel()
+    slow.go.set()
+    session.wait(20.0)
+    assert session.status == "cancelled" and session.resumable and 0 < session.n_done < 120
+    assert not session.result.complete and session.result.n_data + session.result.n_generated == session.n_done
+    done = session.n_done
+    found = session.resume(wait=True)
+    assert found.complete and not session.resumable and slow.calls == 12 > done / 10
+    whole = make(settings=FAST | {"batch": 10}).run(wait=True)
+    np.testing.assert_array_equal(found.ratio_interval, whole.ratio_interval)
+
+
+def test_a_run_that_was_replaced_leaves_nothing_to_go_on_with(make, reader):
+    slow = Slow(reader)
+    session = make(segmenter=slow, settings=FAST | {"batch": 10})
+    session.run()
+    assert slow.waits.wait(20.0)
+    session.n = 40
+    session.run()
+    slow.go.set()
+    session.wait(20.0)
+    assert session.status == "done" and session.result.n_data == 40 and session.result.complete
+    assert not session.resumable and session.n_done == 80
+    assert session.resume(wait=True).n_data == 40
+
+
+def test_what_was_stopped_is_let_go_of_by_a_whole_result_and_by_closing(make, reader):
+    slow = Slow(reader)
+    session = make(segmenter=slow, settings=FAST | {"batch": 10})
+    session.run()
+    assert slow.waits.wait(20.0)
+    session.close()
+    slow.go.set()
+    session.wait(20.0)
+    assert not session.resumable and session._stopped is None
+    whole = make()
+    whole.run(wait=True)
+    whole._stopped = "an older run"
+    whole.run(wait=True)
+    assert whole._stopped is None
+
+
+def test_a_folder_is_looked_through_with_progress_and_can_be_cancelled(make, tmp_path):
+    from PIL import Image
+
+    for i in range(30):
+        Image.new("RGB", (16, 16), (255, 0, 0)).save(tmp_path / f"{i:02}.png")
+    session, seen, listed = make(data=tmp_path, n=30), [], []
+    whole = session.listed(listed.append)
+    assert len(whole) == 30 and listed == [i / 30 for i in range(30)]
+
+    def stop(change):
+        seen.append(change.new)
+        session.cancel()
+
+    session.observe(stop, "progress")
+    session.run()
+    session.wait(20.0)
+    assert session.status == "cancelled" and session.result is None and not session.resumable
+    assert max(seen) <= 0.1
+    session.unobserve(stop, "progress")
+    assert session.run(wait=True).n_data == 30 and session.progress == 1
+
+
+def test_what_cannot_be_compared_is_a_sentence(make, planted, reader, red_photos):
+    from ganwidgets.segment import LabelledArrays
+
+    session = make(segmenter=None)
+    session.run()
+    session.wait(20.0)
+    assert session.status == "failed" and "`segmenter` must be given" in session.error
+    one = make(data=red_photos[:1])
+    one.run()
+    one.wait(20.0)
+    assert one.status == "failed" and "at least 2 images" in one.error and one.result is None
+    wrong = make(data=red_photos * 9)
+    wrong.run()
+    wrong.wait(20.0)
+    assert "in [-1, 1]" in wrong.error
+    images = np.zeros((8, 16, 16, 3), np.uint8)
+    labelled = LabelledArrays(images, np.zeros((8, 1, 16, 16), np.uint8), ["red", "gold"], slots=["object"])
+    other = make(data=labelled, labels="own")
+    other.run()
+    other.wait(20.0)
+    assert other.status == "failed" and "only the data have 'gold'" in other.error and "common=True" in other.error
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("n", 1, "`n` must lie in 2"),
+        ("seed", -1, "`seed` must lie in 0"),
+        ("truncation", 0.0, "`truncation` must be positive"),
+        ("concept", "rad", r"`concept` must be one of .*got 'rad'. Did you mean 'red'"),
+        ("labels", "mine", "labels"),
+    ],
+)
+def test_traits_out_of_range_are_refused(make, name, value, message):
+    session = make()
+    before = getattr(session, name)
+    with pytest.raises(TraitError, match=message):
+        setattr(session, name, value)
+    assert getattr(session, name) == before
+
+
+def test_a_result_is_adopted_with_its_settings_and_its_images(make, planted):
+    first = make(n=40, seed=7)
+    found = first.run(wait=True)
+    session = make()
+    session.adopt(found)
+    assert (session.n, session.seed, session.result) == (40, 7, found)
+    data, pictures = session.sides()
+    torch.testing.assert_close(pictures.latents, planted.sample_z(40, 7))
+    assert session.sides() == (data, pictures) and len(data) == 40
+    from ganwidgets.testing import planted_generator
+
+    with pytest.raises(ValueError, match="`result` must be of 'planted', but it was made from"):
+        make(network=planted_generator(units=3)).adopt(found)
+
+
+@pytest.mark.parametrize("many", [60, 4])
+def test_images_of_other_data_are_not_shown_for_an_adopted_result(make, red_photos, many):
+    from ganwidgets.coverage.controller_samples import SamplesController
+
+    found = make().run(wait=True)
+    session = make(data=-red_photos[:many])
+    session.adopt(found)
+    samples = SamplesController(session)
+    session.concept = "red"
+    for _ in "ab":  # also when somebody looks again
+        samples.look()
+        samples.wait(20.0)
+        assert samples.shown is None and samples.error.startswith("`result` was made from other images than these")
+    session.concept = ""
+    samples.look()
+    assert (samples.error, samples.status) == ("", "idle")
+    session.run(wait=True)
+    session.concept = "red"
+    samples.look()
+    samples.wait(20.0)
+    assert samples.error == "" and samples.shown.seen["data"] == many
+    samples.close()
+
+
+def test_a_result_is_kept_under_its_content(make, tmp_path, reader):
+    first = make(cache=tmp_path)
+    first.run(wait=True)
+    assert len(list(tmp_path.iterdir())) == 1
+    slow = Slow(reader)
+    slow.fingerprint = reader.fingerprint
+    again = make(cache=tmp_path, segmenter=slow)
+    found = again.run(wait=True)
+    np.testing.assert_array_equal(found.ratio, first.result.ratio)
+    assert slow.calls == 0 and again.n_done == 120 and again.status == "done"
+
+
+def test_the_file_opens_again(make, tmp_path):
+    from ganwidgets.coverage import load
+
+    session = make()
+    with pytest.raises(ValueError, match="nothing is compared yet"):
+        session.to_bytes()
+    session.run(wait=True)
+    (tmp_path / "found.gwc").write_bytes(session.to_bytes())
+    assert load(tmp_path / "found.gwc").under == session.result.under
+
+
+def test_results_are_kept_for_each_class(reader, red_photos, planted, make):
+    from ganwidgets.models.conditional import ConditionalGenerator
+
+    class Told(torch.nn.Module):
+        """Always red for the first class, never for the second."""
+
+        def __init__(self):
+            super().__init__()
+            self.layers = planted.module
+
+        def forward(self, z, c):
+            return self.layers((c[:, :1] - c[:, 1:]) * (z.abs() + 0.1))
+
+    session = make(network=ConditionalGenerator(Told(), (4,), ["painted", "plain"], "told"))
+    session.drawn_class = 0
+    painted = session.run(wait=True)
+    assert "red" not in painted.under and painted.generated_area[0] == 50
+    session.drawn_class = 1
+    assert session.result is None and session.n_done == 0
+    assert session.run(wait=True).under[0] == "red"
+    session.drawn_class = 0
+    assert session.result is painted
+
+
+# Where a concept is largest
+
+
+def test_images_in_which_a_concept_is_largest_are_shown_of_both_sides(make, reader):
+    from ganwidgets.coverage.controller_samples import SamplesController
+
+    session = make()
+    samples = SamplesController(session)
+    samples.look()
+    assert samples.shown is None
+    found = session.run(wait=True)
+    session.concept = "red"
+    samples.look()
+    samples.wait(20.0)
+    shown = samples.shown
+    assert shown.concept == "red" and shown.seen == {"data": 60, "generated": 60}
+    pictures = shown.sides["generated"]
+    assert pictures.numbers == found.largest("red", "generated", 12) and (pictures.area == 50).all()
+    assert pictures.mask[:, :, :8].all() and not pictures.mask[:, :, 8:].any()
+    assert pictures.images.shape == (12, 16, 16, 3) and (pictures.images[0, 2, 2] == (255, 0, 0)).all()
+    session.concept = "green"
+    samples.look()
+    samples.wait(20.0)
+    assert samples.shown.sides == {"data": None, "generated": None}
+    samples.close()
+
+
+def test_images_of_a_concept_that_was_cleared_meanwhile_are_not_shown(make, reader):
+    from ganwidgets.coverage.controller_samples import SamplesController
+
+    slow = Slow(reader)
+    slow.calls = -100
+    session = make(segmenter=slow)
+    session.run(wait=True)
+    samples, slow.calls = SamplesController(session), 2
+    session.concept = "red"
+    samples.look()
+    assert slow.waits.wait(20.0)
+    session.concept = ""
+    samples.look()
+    slow.go.set()
+    samples.wait(20.0)
+    assert samples.shown is None and samples.concept == ""
+    samples.close()
+
+
+# Photos and their inversions
+
+
+@pytest.fixture
+def omitting(make, forgetful):
+    from ganwidgets.coverage.controller_omissions import OmissionsController
+
+    made = []
+
+    def omitting(search=None, session=None, **options):
+        session = session or make()
+        made.append(OmissionsController(session, search or forgetful(8), **{"n": 8, "steps": 5, **options}))
+        return made[-1]
+
+    yield omitting
+    for one in made:
+        one.close()
+
+
+def test_a_search_that_loses_the_photos_concept_names_the_omission(omitting, forgetful):
+    search = forgetful(8)
+    session = omitting(search)
+    with pytest.raises(ValueError, match="`concept` must be chosen first"):
+        session.run()
+    session.comparing.run(wait=True)
+    session.comparing.concept = "red top"
+    found = session.run(wait=True)
+    assert (found.lost, found.control_lost, found.control_kind, found.excess) == (
+        1,
+        0,
+        "same concept",
+        1,
+    )
+    assert len(found.photos) == len(found.control) == 8 and found.settings["steps"] == 5
+    assert search.asked == [(8, "ridge+z", 5)] * 2
+    assert session.result is found and session.pairs == () and session.progress == 1
+
+
+def test_photos_are_shown_as_they_come_in(omitting):
+    session, seen = omitting(), []
+    session.comparing.concept = "red"
+    session.observe(lambda change: seen.append(change.new), "pairs")
+    session.run(wait=True)
+    pairs = next(pairs for pairs in seen if pairs)
+    photo, drawn = pairs[0]
+    assert {len(pairs) for pairs in seen} == {0, 8}  # the control is not shown as photos
+    assert len(pairs) == 8 and (photo[2, 2] == (255, 0, 0)).all() and (drawn[2, 2] == 128).all()
+
+
+def test_what_was_found_is_kept_for_each_concept(omitting):
+    session = omitting()
+    session.comparing.concept = "red"
+    found = session.run(wait=True)
+    session.comparing.concept = "blue"
+    session.look()
+    assert session.concept == "blue" and session.result is None
+    session.comparing.concept = "red"
+    session.look()
+    assert session.result is found
+
+
+def test_what_was_found_belongs_to_one_comparison_and_to_its_settings(omitting):
+    session = omitting()
+    session.comparing.run(wait=True)
+    session.comparing.concept = "red"
+    found = session.run(wait=True)
+    for name, value in (("n", 6), ("steps", 7), ("strategy", "ridge+r")):
+        was = getattr(session, name)
+        setattr(session, name, value)
+        assert session.stale, name
+        setattr(session, name, was)
+        assert not session.stale, name
+    session.comparing.seed = 5
+    session.comparing.run(wait=True)
+    session.look()
+    assert session.result is None and not session.stale
+    assert session.run(wait=True).settings["seed"] == 5
+    session.comparing.n = 40
+    session.comparing.run(wait=True)
+    session.look()
+    assert session.result is None
+    session.comparing.n, session.comparing.seed = 60, 1
+    session.comparing.run(wait=True)
+    session.look()
+    assert session.result is found
+
+
+def test_the_first_results_of_a_comparison_do_not_stop_the_search(omitting):
+    session = omitting()
+    session.comparing.concept = "red"
+    session.look()
+    key = session._key
+    session.comparing.run(wait=True)
+    session.look()
+    assert session._key == key
+
+
+def test_another_concept_stops_the_search(omitting, forgetful):
+    started, go = threading.Event(), threading.Event()
+
+    def search(network, images, strategy, *, steps, progress):
+        started.set()
+        assert go.wait(20.0)
+        progress(0.5)
+        raise AssertionError("the search went on")
+
+    session = omitting(search)
+    session.comparing.concept = "red"
+    session.run()
+    assert started.wait(20.0)
+    session.comparing.concept = "blue"
+    session.look()
+    go.set()
+    session.wait(20.0)
+    assert session.status == "cancelled" and session.error == "" and session.result is None
+
+
+def test_a_concept_that_no_photo_shows_is_a_sentence(omitting):
+    session = omitting()
+    session.comparing.run(wait=True)
+    session.comparing.concept = "green"
+    session.run()
+    session.wait(20.0)
+    assert session.status == "failed" and "`concept` 'green' must be shown by at least 2 photos" in session.error
+    session.comparing.concept = ""
+    session.look()
+    assert (session.status, session.error) == ("idle", "")
+    session.comparing.concept = "blue"
+    session.look()
+    assert (session.status, session.error) == ("idle", "")
+    with pytest.raises(TraitError, match="`n` must lie in 2"):
+        session.n = 1
