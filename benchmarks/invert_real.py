@@ -1,7 +1,8 @@
 """Photos in generators of others: faces, anime faces, and the decoder of an autoencoder of photos, three each.
 
 Part `real` of `invert.py`. The data lie beside the repository (`../shared/data`); what is missing is skipped, with the
-reason. Of the autoencoder the reconstruction by its own encoder stands beside: how near this decoder can come.
+reason, and so is the package with faces. Of the autoencoder the reconstruction by its own encoder stands beside: how
+near this decoder can come.
 """
 
 import time
@@ -28,6 +29,11 @@ def celeba() -> gw.models.Generator:
     return gw.load(DATA / "gan-celeba32-fletchersarip93/generator.pt", name="celeba32", recipe="architecture.json")
 
 
+def faces() -> gw.models.Generator:
+    """Faces of 64 pixels, of the package `gan-face-generate` (extra `faces`)."""
+    return gw.load("faces")
+
+
 def anime() -> gw.models.Generator:
     """Anime faces of 64 pixels."""
     return gw.load(DATA / "gan-anime64-darthdaenerys/generator.safetensors", name="anime64", recipe="architecture.json")
@@ -47,6 +53,7 @@ def photo(path: Path, side: int = 256) -> Tensor:
 
 NETWORKS: dict[str, tuple[Callable[[], gw.models.Generator], dict, str]] = {
     "celeba32": (celeba, FACES, "gan-celeba32-fletchersarip93"),
+    "faces": (faces, FACES, "photos"),
     "anime64": (anime, FACES, "gan-anime64-darthdaenerys"),
     "taef2": (taef2, SCENES, "ae-taef2"),
 }
@@ -61,7 +68,12 @@ def real(steps: int | None, strategy: str = "ridge+r") -> None:
         if missing := [part for part in (folder, "photos") if not (DATA / part).is_dir()]:
             print(f"{name} is skipped: {DATA / missing[0]} is not there", flush=True)
             continue
-        for cells in rows(name, loaded(), photos, strategy, steps):
+        try:
+            network = loaded()
+        except ImportError as error:
+            print(f"{name} is skipped: {error}", flush=True)
+            continue
+        for cells in rows(name, network, photos, strategy, steps):
             print("| " + " | ".join(cells) + " |", flush=True)
 
 

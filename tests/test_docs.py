@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-PUBLIC = ("", ".models", ".segment", ".dissect", ".ablate", ".paint", ".coverage", ".ui", ".testing")
+PUBLIC = ("", ".models", ".segment", ".dissect", ".ablate", ".paint", ".invert", ".coverage", ".ui", ".testing")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="needs the repository")
 

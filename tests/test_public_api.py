@@ -22,6 +22,11 @@ NAMES = {
     "panel sides",
     ".dissect": "BasisRotation DepthProfile DissectionRun Explanation Options RunState basis_rotation compare "
     "depth_layers depth_profile detectors explain load over_depth panel run stopped",
+    ".invert": "AdaptController Adaptation Adapting Editability Encoder EncoderStep Errors Inversion InvertController "
+    "Judging Losses Recipe Reconstructions RefinedEdit STRATEGIES SelfInversion Snapshot Strategy Verdict "
+    "VerdictController adapt adapting encoder_for feature_fn from_bytes inputs_of invert inverted inverting judge "
+    "judging kept_encoder load load_encoder panel reconstruct refine_edit refining_edit save self_inversion to_bytes "
+    "training",
     ".paint": "Brush Clip OutsideErrors PaintController PaintEdit PaintReport PaintedPhoto Stroke StrokeStack "
     "apply_to_many brushes copy_region edits from_json load load_photo panel paste report save save_photo to_json",
     ".rewrite": "Advice AdviceController Descent EditRequest EditStack EditableLayer Example FineTuned KeyStatistics "

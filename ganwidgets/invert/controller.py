@@ -57,7 +57,7 @@ class InvertController(PhotoSession):
         self.starts_itself = False  # whether opening a photo begins the search
         self.found_in = network  # what the inversion belongs to: another class may be chosen by now
         self._found_key: tuple = ()
-        self._search_job: Job | None = None
+        self._given_up: Job | None = None  # the search for a photo that is there no more
         super().__init__(network, **{"layer": chosen_layer(network), **traits})
 
     # The search
@@ -75,15 +75,13 @@ class InvertController(PhotoSession):
         work = partial(self._search, self.network, options)
         publish = partial(self._found, self.network, self._key())
         self._write(searching="running")
-        job = self.submit(work, publish, kind="search", background=not wait)
-        self._search_job = job
-        job.ended.add_done_callback(lambda ended: self._ended_search(job))
-        return job
+        return self.submit(work, publish, kind="search", background=not wait)
 
-    def _ended_search(self, job: Job) -> None:
-        with lock:
-            if self._search_job is job:
+    def _ended(self, job: Job) -> None:
+        with lock, self.hold_trait_notifications():
+            if self._jobs.get("search") is job and self._given_up is not job:
                 self._write(searching=job.outcome)
+            super()._ended(job)
 
     @staticmethod
     def _search(
@@ -144,9 +142,9 @@ class InvertController(PhotoSession):
 
     def _stop_search(self) -> None:
         with lock:
-            if job := self._jobs.get("search"):
-                job.stop("superseded")
-            self._search_job = None
+            self._given_up = self._jobs.get("search")
+            if self._given_up is not None:
+                self._given_up.stop("superseded")
 
     # What others find out about it
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from traitlets import TraitError
 
+from ganwidgets.coverage import controller
+
 FAST = {"resamples": 50, "permutations": 100, "halves": 20}
 
 
@@ -112,7 +114,7 @@ def test_what_was_stopped_is_let_go_of_by_a_whole_result_and_by_closing(make, re
     assert whole._stopped is None
 
 
-def test_a_folder_is_looked_through_with_progress_and_can_be_cancelled(make, tmp_path):
+def test_a_folder_is_looked_through_with_progress_and_can_be_cancelled(make, tmp_path, monkeypatch):
     from PIL import Image
 
     for i in range(30):
@@ -120,17 +122,23 @@ def test_a_folder_is_looked_through_with_progress_and_can_be_cancelled(make, tmp
     session, seen, listed = make(data=tmp_path, n=30), [], []
     whole = session.listed(listed.append)
     assert len(whole) == 30 and listed == [i / 30 for i in range(30)]
+    look = controller.photo_folder
 
-    def stop(change):
-        seen.append(change.new)
-        session.cancel()
+    def cancelled_at_the_third(folder, *args, progress):
+        def tell(fraction):
+            seen.append(fraction)
+            if len(seen) == 3:
+                session.cancel()
+            progress(fraction)
 
-    session.observe(stop, "progress")
+        return look(folder, *args, progress=tell)
+
+    monkeypatch.setattr(controller, "photo_folder", cancelled_at_the_third)
     session.run()
     session.wait(20.0)
     assert session.status == "cancelled" and session.result is None and not session.resumable
-    assert max(seen) <= 0.1
-    session.unobserve(stop, "progress")
+    assert len(seen) == 3
+    monkeypatch.setattr(controller, "photo_folder", look)
     assert session.run(wait=True).n_data == 30 and session.progress == 1
 
 
