@@ -8,10 +8,8 @@ artifacts. `class_ablation` asks the same of a classifier. `panel` shows all of 
 `classes_panel` what a classifier's units are for.
 """
 
-from importlib import import_module
-from typing import Any
-
 from ganwidgets.ablate.effect import Ablation, EffectResult, ablation_effect, concept_pixels, unit_effects
+from ganwidgets.later import files_of, loader
 
 # Loaded when asked for: a script that only measures needs neither traitlets nor matplotlib.
 _LATER = {
@@ -43,14 +41,8 @@ _LATER = {
     "sparing": ("RemovalAlpha", "optimise_removal"),
     "unit_sets": ("rank_by_alpha", "rank_by_effect", "rank_by_iou", "removal_curve"),
 }
-_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
 
-__all__ = ["Ablation", "EffectResult", "ablation_effect", "concept_pixels", "unit_effects", *_FILE_OF]
+__all__ = ["Ablation", "EffectResult", "ablation_effect", "concept_pixels", "unit_effects", *files_of(_LATER)]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FILE_OF:
-        # Kept, because importing panel.py puts the file in the function's place.
-        found = globals()[name] = getattr(import_module(f"ganwidgets.ablate.{_FILE_OF[name]}"), name)
-        return found
-    raise AttributeError(f"module 'ganwidgets.ablate' has no attribute {name!r}; it has {sorted(__all__)}")
+__getattr__ = loader(__name__, globals(), _LATER)

@@ -7,7 +7,6 @@ two sets beside its floor; `omissions` shows, photo by photo, what is left out; 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ganwidgets.coverage.omissions import omitting as _omitting
 from ganwidgets.coverage.run import CoverageRun
 from ganwidgets.coverage.sources import sides
 from ganwidgets.interrupts import between_batches
+from ganwidgets.later import files_of, loader
 from ganwidgets.models.generator import Generator
 from ganwidgets.results.cache import kept
 from ganwidgets.results.coverage import Coverage
@@ -26,7 +26,6 @@ from ganwidgets.segment.protocol import Segmenter
 
 # Loaded when asked for: a script that only compares needs no traitlets.
 _LATER: dict[str, tuple[str, ...]] = {"controller": ("CoverageController",), "panel": ("panel",)}
-_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
 
 __all__ = [
     "FSD",
@@ -40,7 +39,7 @@ __all__ = [
     "omissions",
     "omitting",
     "sides",
-    *_FILE_OF,
+    *files_of(_LATER),
 ]
 
 STRATEGY = "ridge+z"
@@ -191,9 +190,4 @@ def omissions(
     return step
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FILE_OF:
-        # Kept, because importing panel.py puts the file in the function's place.
-        found = globals()[name] = getattr(import_module(f"ganwidgets.coverage.{_FILE_OF[name]}"), name)
-        return found
-    raise AttributeError(f"module 'ganwidgets.coverage' has no attribute {name!r}; it has {sorted(__all__)}")
+__getattr__ = loader(__name__, globals(), _LATER)

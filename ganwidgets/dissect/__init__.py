@@ -8,7 +8,6 @@ and `explain` tells one prediction of a classifier by its units.
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from ganwidgets.dissect.options import Options
 from ganwidgets.dissect.run_state import RunState, subject
 from ganwidgets.dissect.sources import subjects, usual_options
 from ganwidgets.interrupts import between_batches
+from ganwidgets.later import files_of, loader
 from ganwidgets.models.layers import default_layer, did_you_mean
 from ganwidgets.models.protocol import Network
 from ganwidgets.results.dissection import Dissection
@@ -36,9 +36,8 @@ _LATER = {
     "panel": ("panel",),
     "rotation": ("BasisRotation", "basis_rotation"),
 }
-_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
 
-__all__ = ["DissectionRun", "Options", "RunState", "compare", "load", "run", "stopped", *_FILE_OF]
+__all__ = ["DissectionRun", "Options", "RunState", "compare", "load", "run", "stopped", *files_of(_LATER)]
 
 
 def run(
@@ -143,9 +142,4 @@ def _finish(work: DissectionRun, progress: Callable[[float], Any] | None) -> Non
                 )
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FILE_OF:
-        # Kept, because importing a file puts it in the place of a function of the same name.
-        found = globals()[name] = getattr(import_module(f"ganwidgets.dissect.{_FILE_OF[name]}"), name)
-        return found
-    raise AttributeError(f"module 'ganwidgets.dissect' has no attribute {name!r}")
+__getattr__ = loader(__name__, globals(), _LATER)

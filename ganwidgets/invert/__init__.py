@@ -12,9 +12,6 @@ whether a photo is far from what the network draws, `self_inversion` how well th
 edit of it; both give values. `inverted` makes a second network of them, which draws the photo for `inputs_of` it.
 """
 
-from importlib import import_module
-from typing import Any
-
 from ganwidgets.invert.adapt import Adapting, adapt, adapting
 from ganwidgets.invert.adapt_edit import RefinedEdit, refine_edit, refining_edit
 from ganwidgets.invert.engine import Snapshot, invert, inverting
@@ -23,6 +20,7 @@ from ganwidgets.invert.reconstruct import Reconstructions, reconstruct
 from ganwidgets.invert.self_inversion import SelfInversion, self_inversion
 from ganwidgets.invert.strategies import STRATEGIES, Strategy
 from ganwidgets.invert.verdict import Judging, judge, judging
+from ganwidgets.later import files_of, loader
 from ganwidgets.results.adaptation import Adaptation
 from ganwidgets.results.inversion import Editability, Errors, Inversion, Verdict
 from ganwidgets.results.inversion_files import from_bytes, load, save, to_bytes
@@ -36,7 +34,6 @@ _LATER: dict[str, tuple[str, ...]] = {
     "features": ("feature_fn",),
     "panel": ("panel",),
 }
-_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
 
 __all__ = [
     "STRATEGIES",
@@ -69,13 +66,8 @@ __all__ = [
     "save",
     "self_inversion",
     "to_bytes",
-    *_FILE_OF,
+    *files_of(_LATER),
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FILE_OF:
-        # Kept, because importing a file puts it in the place of a function of the same name.
-        found = globals()[name] = getattr(import_module(f"ganwidgets.invert.{_FILE_OF[name]}"), name)
-        return found
-    raise AttributeError(f"module 'ganwidgets.invert' has no attribute {name!r}; it has {sorted(__all__)}")
+__getattr__ = loader(__name__, globals(), _LATER)

@@ -14,9 +14,7 @@ solution step by step, `descend` is the original's descent. `panel` does all of 
 `RewriteController` is the session behind it.
 """
 
-from importlib import import_module
-from typing import Any
-
+from ganwidgets.later import files_of, loader
 from ganwidgets.results.rewrites import LowRankEdit
 from ganwidgets.rewrite.advise import advise, advising
 from ganwidgets.rewrite.advise_result import Advice, Trial
@@ -50,7 +48,6 @@ _LATER = {
     "controller_rule": ("RuleController",),
     "panel": ("panel",),
 }
-_FILE_OF = {name: file for file, names in _LATER.items() for name in names}
 
 __all__ = [
     "Advice",
@@ -107,13 +104,8 @@ __all__ = [
     "stale",
     "to_bytes",
     "zero",
-    *_FILE_OF,
+    *files_of(_LATER),
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FILE_OF:
-        # Kept, because importing panel.py puts the file in the function's place.
-        found = globals()[name] = getattr(import_module(f"ganwidgets.rewrite.{_FILE_OF[name]}"), name)
-        return found
-    raise AttributeError(f"module 'ganwidgets.rewrite' has no attribute {name!r}; it has {sorted(__all__)}")
+__getattr__ = loader(__name__, globals(), _LATER)
