@@ -271,6 +271,15 @@ class Notebook:
             self.page.wait_for_timeout(50)
         assert check()
 
+    def hovering(self, place: object, check: Callable[[], object]) -> None:
+        """Hover until something is true: asking the kernel may scroll the place away from under the mouse."""
+
+        def again() -> object:
+            place.hover()
+            return check()
+
+        self.eventually(again)
+
     def save(self) -> None:
         """Save the notebook, and wait until it is written."""
         self.page.evaluate(

@@ -147,8 +147,7 @@ def test_hovering_a_stroke_lights_its_region(view, hand, notebook):
     expect(row).to_be_visible()
     settled(view, notebook)
     row.scroll_into_view_if_needed()
-    row.hover()
-    notebook.eventually(lambda: notebook.ask("len(p.painter.overlay) > 0") == "True")
+    notebook.hovering(row, lambda: notebook.ask("len(p.painter.overlay) > 0") == "True")
     view.page.mouse.move(0, 0)
     notebook.eventually(lambda: notebook.ask("p.painter.overlay") == "b''")
 
