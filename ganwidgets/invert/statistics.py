@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,7 +13,7 @@ from torch import Tensor
 from ganwidgets.invert.sample import OwnSample, batch_size, own_sample
 from ganwidgets.invert.search_state import Scales
 from ganwidgets.models.generator import Generator
-from ganwidgets.nn.shrinkage import ledoit_wolf
+from ganwidgets.nn.shrinkage import shrinkage
 from ganwidgets.results.inversion import Editability
 
 N_ACTS = 256
@@ -24,6 +23,18 @@ MOST_NUMBERS = 2**25
 """Of activations that are kept of one layer."""
 
 _memory: "weakref.WeakKeyDictionary[OwnSample, dict]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Of a cloud: columns are scaled; variances along directions, one for all others, and how many directions count."""
+
+    mean: Tensor
+    scale: Tensor
+    directions: Tensor
+    values: Tensor
+    rest: float
+    count: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +52,31 @@ class Cloud:
     rows: Float[Tensor, "row column"]
 
     @cached_property
-    def _parts(self) -> tuple[Tensor, Tensor]:
+    def _parts(self) -> "_Shape":
         x = self.rows[: len(self.rows) // 2].double()
         spread, mean = torch.std_mean(x, 0)
         varies = spread > 1e-9 * x.abs().max()
         scale = torch.where(varies, 1 / spread, torch.zeros_like(spread))
-        covariance, _ = ledoit_wolf(((x - mean) * scale)[:, varies].numpy()) if varies.any() else (np.eye(0), 0.0)
-        values, vectors = torch.linalg.eigh(torch.from_numpy(covariance))
+        if not varies.any():
+            return _Shape(mean, scale, x.new_zeros(len(mean), 0), x.new_zeros(0), 0.0, 0)
+        x, n_columns = (x - mean) * scale, int(varies.sum())
+        amount, level = shrinkage(x[:, varies].numpy())
+        # Beyond the directions that the rows span, all variances are alike: no matrix of all columns is needed.
+        _, lengths, directions = torch.linalg.svd(x, full_matrices=False)
+        values, rest = (1 - amount) * lengths.square() / len(x) + amount * level, amount * level
         kept = values > 1e-9
-        whiten = torch.zeros(len(mean), int(kept.sum()), dtype=x.dtype)
-        whiten[varies] = scale[varies, None] * vectors[:, kept] / values[kept].sqrt()
-        return mean, whiten
+        count = n_columns if rest > 1e-9 else int(kept.sum())
+        return _Shape(mean, scale, directions[kept].T, values[kept], rest if rest > 1e-9 else 0.0, count)
 
     def distance(self, rows: Float[Tensor, "row column"]) -> Float[Tensor, " row"]:
         """Mahalanobis distance over the root of the number of directions: about 1 for rows like the cloud's."""
-        mean, whiten = self._parts
-        return ((rows.double() - mean) @ whiten).norm(dim=1) / max(1, whiten.shape[1]) ** 0.5
+        shape = self._parts
+        x = (rows.double() - shape.mean) * shape.scale
+        along = x @ shape.directions
+        squares = (along.square() / shape.values).sum(1)
+        if shape.rest:
+            squares = squares + (x.square().sum(1) - along.square().sum(1)).clamp(min=0) / shape.rest
+        return (squares / max(1, shape.count)).sqrt()
 
     @cached_property
     def own(self) -> Float[Tensor, " row"]:

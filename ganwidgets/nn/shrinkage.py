@@ -14,14 +14,27 @@ def ledoit_wolf(rows: Num[np.ndarray, "image column"]) -> tuple[Float[np.ndarray
     Raises:
         ValueError: fewer than two images.
     """
+    amount, scale = shrinkage(rows)
+    centred = np.asarray(rows, float) - rows.mean(0)
+    sample = centred.T @ centred / len(rows)
+    return (1 - amount) * sample + amount * scale * np.eye(rows.shape[1]), amount
+
+
+def shrinkage(rows: Num[np.ndarray, "image column"]) -> tuple[float, float]:
+    """δ and tr S / columns of `ledoit_wolf`, without a matrix larger than the shorter side of the rows.
+
+    Raises:
+        ValueError: fewer than two images.
+    """
     n, columns = rows.shape
     if n < 2:
         raise ValueError(f"`rows` must hold at least 2 images, got {n}")
     centred = np.asarray(rows, float) - rows.mean(0)
-    sample = centred.T @ centred / n
-    scale = np.trace(sample) / columns
-    far = np.square(sample).sum() - columns * scale**2  # squared distance of S from its target
+    squares = np.square(centred).sum(1)
+    # Both products have the same sum of squares, n² times that of S.
+    product = centred @ centred.T if n < columns else centred.T @ centred
+    norm, scale = np.square(product / n).sum(), squares.sum() / n / columns
+    far = norm - columns * scale**2  # squared distance of S from its target
     # Of the squares of x xᵀ only the sum is needed: Σ over images of |x|⁴.
-    noise = (np.square(np.square(centred).sum(1)).sum() / n - np.square(sample).sum()) / n
-    amount = 0.0 if far <= 0 else float(min(max(noise / far, 0.0), 1.0))
-    return (1 - amount) * sample + amount * scale * np.eye(columns), amount
+    noise = (np.square(squares).sum() / n - norm) / n
+    return (0.0 if far <= 0 else float(min(max(noise / far, 0.0), 1.0))), float(scale)

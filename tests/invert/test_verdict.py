@@ -232,3 +232,29 @@ def test_layered_searches_find_the_bundled_world_again():
     start = gw.invert.self_inversion(network, "ridge", n=2, seed=7)
     assert (found.psnr > start.psnr + 5).all() and float(found.acts.min()) > 0.9 > float(found.acts_chance.max()) + 0.3
     assert found.layer == "layer4" and found.ratio < 1
+
+
+@pytest.mark.parametrize(("n", "columns"), [(200, 10), (60, 100)])
+def test_distances_are_those_of_the_whole_shrunk_covariance(n, columns):
+    from ganwidgets.invert.statistics import Cloud
+    from ganwidgets.nn.shrinkage import ledoit_wolf
+
+    random = torch.Generator().manual_seed(1)
+    mixed = torch.randn(columns, columns, generator=random)
+    rows, new = (torch.randn(k, columns, generator=random) @ mixed for k in (n, 7))
+    half = rows[: n // 2].double()
+    spread, mean = torch.std_mean(half, 0)
+    covariance = torch.from_numpy(ledoit_wolf(((half - mean) / spread).numpy())[0])
+    away = (new.double() - mean) / spread
+    wanted = ((away @ covariance.inverse() * away).sum(1) / columns).sqrt()
+    assert torch.allclose(Cloud(rows).distance(new), wanted, rtol=1e-9)
+
+
+def test_latents_of_many_numbers_need_no_matrix_of_all_of_them():
+    from ganwidgets.invert.statistics import Cloud
+
+    random = torch.Generator().manual_seed(1)
+    cloud = Cloud(torch.randn(64, 300_000, generator=random))  # all columns squared would be 720 GB
+    new = torch.randn(4, 300_000, generator=random)
+    assert torch.allclose(cloud.distance(new), torch.ones(4, dtype=torch.float64), atol=0.2)
+    assert float(cloud.distance(new * 3).min()) > 2
