@@ -17,13 +17,16 @@ Five parts, each a table:
 """
 
 import argparse
+import hashlib
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import ganwidgets as gw
@@ -35,6 +38,7 @@ from ganwidgets.nn.proportions import proportion_interval
 from ganwidgets.results.coverage import Coverage
 from ganwidgets.scenes.draw import CATEGORIES, CONCEPTS, SIZE
 from ganwidgets.scenes.measure import HELD_OUT_SEED, drawn_batches
+from ganwidgets.segment.labelled_scenes import drawing
 
 PARTS = ("floor", "null", "full", "without", "omissions")
 REPEATS, IMAGES = 400, 200
@@ -45,11 +49,13 @@ console = Console(width=140)
 
 def drawn(n: int, keep: Path) -> tuple[AreaCounts, AreaCounts]:
     """Areas of held-out drawings: by the segmenter, and exactly."""
-    paths = [keep / f"drawn-{n}-{name}.safetensors" for name in ("seen", "exact")]
-    if all(path.is_file() for path in paths):
+    segmenter, first = gw.segment.load("scenes"), 0
+    # What was counted depends on the program that draws and on the segmenter; a file that is cut off is none.
+    content = hashlib.sha256(f"{drawing()} {segmenter.fingerprint()}".encode()).hexdigest()[:16]
+    paths = [keep / f"drawn-{n}-{name}-{content}.safetensors" for name in ("seen", "exact")]
+    with suppress(FileNotFoundError, SafetensorError, ValueError):
         seen, exact = (AreaCounts.from_state(load_file(path)) for path in paths)
         return seen, exact
-    segmenter, first = gw.segment.load("scenes"), 0
     seen, exact = (AreaCounts(len(CONCEPTS), 2, SIZE * SIZE) for _ in range(2))
     for images, truth in drawn_batches(n, seed=HELD_OUT_SEED):
         numbers = range(first, first + len(images))

@@ -168,7 +168,9 @@ class Controller(HasTraits):
             if job.exception is not None:
                 self._errors[job.kind] = _sentence(job.exception)
                 self.last_traceback = "".join(traceback.format_exception(job.exception))
-            status = "running" if self._jobs else "failed" if self._errors.keys() - {"input"} else job.outcome
+            # One that was given up, though nothing newer was asked, was cancelled.
+            ended = "cancelled" if job.outcome == "superseded" else job.outcome
+            status = "running" if self._jobs else "failed" if self._errors.keys() - {"input"} else ended
             values = {} if job.interactive else {"remaining": -1.0}
             if job.outcome == "done" and not job.interactive:
                 values["progress"] = 1.0

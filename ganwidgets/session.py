@@ -34,10 +34,14 @@ class ClassSession(Controller):
     def _drawn_class_changed(self, change: Bunch) -> None:
         if change.new == _label_of(self.network):
             return
-        if change.new not in self._labelled:
-            self._labelled[change.new] = self.network.with_label(change.new)
-        self.network = self._labelled[change.new]
+        self.network = self.drawing(change.new)
         self.relabelled()
+
+    def drawing(self, number: int | None) -> Network:
+        """The network that draws a class; None: all of them."""
+        if number not in self._labelled:
+            self._labelled[number] = self.network.with_label(number)
+        return self._labelled[number]
 
     @validate("drawn_class")
     def _check_drawn_class(self, proposal: Bunch) -> int | None:

@@ -67,7 +67,7 @@ class Job:
         self._frames = 0
         self._stopped = False  # the work was told so
         self._whole = False  # a generator has come to its end
-        self._clock: tuple[float, float] | None = None  # (time, fraction) of the first progress
+        self._clock: tuple[float, float] | None = None  # (time, fraction) from which on it moves
         self._told = 0.0
 
     def stop(self, reason: str) -> None:
@@ -108,7 +108,8 @@ class Job:
             self._stopped = True
             raise Cancelled
         now = time.monotonic()
-        self._clock = self._clock or (now, fraction)
+        if self._clock is None or fraction <= self._clock[1]:  # what comes before the first progress tells no speed
+            self._clock = now, fraction
         if self.interactive or now - self._told < PROGRESS_INTERVAL:
             return
         self._told = now

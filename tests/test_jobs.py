@@ -1,38 +1,12 @@
-"""What a person relies on while something runs: newest wins, cancel keeps, previews go between, errors are shown."""
+"""What a person relies on while something runs: newest wins, previews go between, errors are shown."""
 
-import _thread
-import asyncio
 import contextvars
-import signal
 import threading
 import time
 
-import pytest
 import torch
-from traitlets import Int, List
 
-from ganwidgets.jobs import Cancelled, Controller, finished, lock
-
-
-class Counter(Controller):
-    """A controller that keeps what it was told to show."""
-
-    shown = List(read_only=True)
-    asked = Int(0)
-
-    def show(self, value):
-        self.set_trait("shown", [*self.shown, value])
-
-
-@pytest.fixture
-def counter():
-    controller = Counter()
-    yield controller
-    controller.close()
-
-
-def gate():
-    return threading.Event(), threading.Event()
+from ganwidgets.jobs import lock
 
 
 def test_a_function_is_done_in_the_background_and_its_answer_published(counter):
@@ -45,7 +19,7 @@ def test_a_function_is_done_in_the_background_and_its_answer_published(counter):
 
 
 def test_one_worker_serves_every_controller(counter):
-    other, threads = Counter(), []
+    other, threads = type(counter)(), []
     for controller in (counter, other):
         controller.submit(lambda progress: threads.append(threading.get_ident()), controller.show)
     counter.wait(5.0), other.wait(5.0)
@@ -53,7 +27,7 @@ def test_one_worker_serves_every_controller(counter):
 
 
 def test_newest_wins_and_an_old_function_stops_at_its_next_progress(counter):
-    started, go = gate()
+    started, go = threading.Event(), threading.Event()
     reached = []
 
     def old(progress):
@@ -74,7 +48,7 @@ def test_newest_wins_and_an_old_function_stops_at_its_next_progress(counter):
 
 
 def test_an_old_function_that_never_calls_progress_is_still_not_published(counter):
-    started, go = gate()
+    started, go = threading.Event(), threading.Event()
     counter.submit(lambda progress: (started.set(), go.wait(5), "old")[-1], counter.show)
     started.wait(5)
     counter.submit(lambda progress: "new", counter.show)
@@ -92,7 +66,7 @@ def test_kinds_do_not_replace_each_other(counter):
 
 def test_a_started_drag_frame_is_shown_before_the_newer_one_and_never_after_it(counter):
     """On a model slower than the drag, dropping every started frame would show nothing until the hand rests."""
-    started, go = gate()
+    started, go = threading.Event(), threading.Event()
 
     def frame(name):
         def work(progress):
@@ -114,7 +88,7 @@ def test_a_started_drag_frame_is_shown_before_the_newer_one_and_never_after_it(c
 
 
 def test_an_interactive_job_runs_between_two_batches_of_a_long_one(counter):
-    order, (started, go) = [], gate()
+    order, started, go = [], threading.Event(), threading.Event()
 
     def long(progress):
         for batch in range(4):
@@ -135,7 +109,7 @@ def test_an_interactive_job_runs_between_two_batches_of_a_long_one(counter):
 def test_one_long_call_gives_way_where_it_tells_its_progress(counter):
     from ganwidgets.worker import giving_way
 
-    order, (started, go) = [], gate()
+    order, started, go = [], threading.Event(), threading.Event()
 
     def long(progress):
         tell = giving_way(progress)
@@ -157,7 +131,7 @@ def test_one_long_call_gives_way_where_it_tells_its_progress(counter):
 
 
 def test_pictures_of_two_previews_come_before_the_bars_of_either(counter):
-    order, (started, go) = [], gate()
+    order, started, go = [], threading.Event(), threading.Event()
 
     def preview(name):
         def work(progress):
@@ -178,7 +152,7 @@ def test_pictures_of_two_previews_come_before_the_bars_of_either(counter):
 
 
 def test_a_job_says_when_its_first_answer_is_out_or_will_not_come(counter):
-    (started, go), (shown, end) = gate(), gate()
+    started, go, shown, end = (threading.Event() for _ in range(4))
 
     def work(progress):
         started.set()
@@ -197,155 +171,6 @@ def test_a_job_says_when_its_first_answer_is_out_or_will_not_come(counter):
     counter.cancel()
     end.set()
     assert never.answered.wait(5) and never.outcome == "cancelled" and counter.shown == [1]
-
-
-def test_cancel_keeps_what_was_published_and_asks_the_generator_for_the_rest(counter):
-    started, go = gate()
-
-    def accumulate(progress):
-        done = 0
-        try:
-            while True:
-                done += 1
-                if done == 3:
-                    started.set()
-                    go.wait(5)
-                yield done if done == 1 else None
-        except Cancelled:
-            return f"partial, n = {done}"
-
-    counter.submit(accumulate, counter.show)
-    started.wait(5)
-    counter.cancel()
-    go.set()
-    counter.wait(5.0)
-    assert counter.shown == [1, "partial, n = 3"]
-    assert counter.status == "cancelled" and counter.error == ""
-
-
-@pytest.mark.parametrize("gives", ["a frame", "an answer"])
-def test_what_is_ready_only_after_cancel_is_not_published(counter, gives):
-    started, go = gate()
-    told = []
-
-    def work(progress):
-        started.set()
-        go.wait(5)
-        return "too late"
-
-    def frames(progress):
-        try:
-            yield work(progress)
-        except Cancelled:
-            told.append(True)
-            raise
-
-    job = counter.submit(work if gives == "an answer" else frames, counter.show)
-    started.wait(5)
-    counter.cancel()
-    go.set()
-    counter.wait(5.0)
-    assert counter.shown == [] and job.outcome == counter.status == "cancelled"
-    assert told == ([True] if gives == "a frame" else [])
-
-
-def test_what_a_generator_returns_is_kept_as_it_has_let_go_of_the_rest(counter):
-    started, go = gate()
-
-    def work(progress):
-        yield "first"
-        started.set()
-        go.wait(5)
-        return "all of it"
-
-    job = counter.submit(work, counter.show)
-    started.wait(5)
-    counter.cancel()
-    go.set()
-    counter.wait(5.0)
-    assert counter.shown == ["first", "all of it"] and job.outcome == "done"
-
-
-def test_cancel_spares_what_only_draws_the_state_and_close_does_not(counter):
-    class Drawing(Counter):
-        follows = frozenset({"picture"})
-
-    drawing, (started, go) = Drawing(), gate()
-    counter.submit(lambda progress: (started.set(), go.wait(5), None)[-1], counter.show)
-    started.wait(5)
-    for kind in ("picture", "work"):
-        drawing.submit(lambda progress, kind=kind: kind, drawing.show, kind=kind)
-    drawing.cancel()
-    go.set()
-    drawing.wait(5.0)
-    assert drawing.shown == ["picture"]
-    job = drawing.submit(lambda progress: time.sleep(0.1), drawing.show, kind="picture")
-    drawing.close()
-    assert job.ended.result(5) == "cancelled"
-
-
-def test_work_that_is_told_at_progress_may_also_return_what_it_has(counter):
-    started, go = gate()
-
-    def accumulate(progress):
-        done = 0
-        try:
-            while True:
-                done += 1
-                if done == 3:
-                    started.set()
-                    go.wait(5)
-                progress(0.1)
-                yield None
-        except Cancelled:
-            return f"partial, n = {done}"
-
-    job = counter.submit(accumulate, counter.show)
-    started.wait(5)
-    counter.cancel()
-    go.set()
-    counter.wait(5.0)
-    assert counter.shown == ["partial, n = 3"] and job.outcome == counter.status == "cancelled"
-
-
-def test_a_replaced_generator_may_clean_up_but_its_partial_result_is_not_shown(counter):
-    started, go = gate()
-    cleaned = []
-
-    def old(progress):
-        try:
-            yield "first"
-            started.set()
-            go.wait(5)
-            yield None
-        except Cancelled:
-            cleaned.append(True)
-            return "stale"
-
-    counter.submit(old, counter.show)
-    started.wait(5)
-    counter.submit(lambda progress: "new", counter.show)
-    go.set()
-    counter.wait(5.0)
-    assert counter.shown == ["first", "new"] and cleaned == [True]
-
-
-def test_a_queued_job_is_cancelled_within_one_batch_of_the_job_before_it(counter):
-    other, (started, go) = Counter(), gate()
-
-    def endless(progress):
-        while True:
-            started.set()
-            go.wait(5)
-            yield None
-
-    counter.submit(endless, counter.show)
-    started.wait(5)
-    other.submit(lambda progress: "never", other.show)
-    other.cancel()
-    go.set()
-    other.wait(5.0)
-    assert other.status == "cancelled" and other.shown == [] and counter.status == "running"
 
 
 def test_an_error_becomes_state_with_one_sentence_and_the_traceback(counter):
@@ -419,8 +244,62 @@ def test_progress_is_told_at_most_ten_times_a_second_with_an_honest_remainder(co
     assert counter.progress == 1.0 and counter.remaining == -1.0
 
 
+def test_a_job_that_was_given_up_for_nothing_newer_was_cancelled(counter):
+    started, go = threading.Event(), threading.Event()
+
+    def long(progress):
+        started.set()
+        go.wait(5.0)
+        progress(0.5)
+        yield 1
+
+    job = counter.submit(long, counter.show)
+    assert started.wait(5.0)
+    job.stop("superseded")  # its owner has no use for it any more, and asks for nothing else
+    go.set()
+    counter.wait(5.0)
+    assert counter.status == "cancelled" and counter.last_traceback == ""
+
+
+def test_a_long_preparation_does_not_make_the_rest_look_long(counter):
+    told = []
+    counter.observe(lambda change: told.append((change.new, counter.remaining)), "progress")
+
+    def work(progress):
+        for _ in range(10):  # what is done once, and tells no speed
+            time.sleep(0.05)
+            progress(0.0)
+            yield None
+        for step in range(1, 41):
+            time.sleep(0.01)
+            progress(step / 40)
+            yield None
+
+    counter.submit(work, counter.show)
+    counter.wait(10.0)
+    early = [remaining for fraction, remaining in told if 0.2 < fraction < 0.6]
+    assert early and all(0 < remaining < 1.0 for remaining in early)  # with the preparation in it: 1.3 s and more
+
+
+def test_the_remainder_is_told_anew_where_progress_begins_anew(counter):
+    told = []
+    counter.observe(lambda change: told.append((change.new, counter.remaining)), "progress")
+
+    def work(progress):
+        for part in (4, 40):  # something is learned first, and then the work begins at 0 again
+            for step in range(part):
+                time.sleep(0.02)
+                progress(step / part)
+                yield None
+
+    counter.submit(work, counter.show)
+    counter.wait(10.0)
+    late = [remaining for fraction, remaining in told[3:] if 0.3 < fraction < 0.9]
+    assert late and all(0 < remaining < 2.0 for remaining in late)
+
+
 def test_a_preview_leaves_the_progress_of_the_long_job_alone(counter):
-    started, go = gate()
+    started, go = threading.Event(), threading.Event()
 
     def long(progress):
         progress(0.25)
@@ -469,7 +348,7 @@ def test_in_the_calling_thread_everything_is_done_on_return(counter):
 
 
 def test_the_calling_thread_waits_for_the_batch_it_replaces(counter):
-    started, _ = gate()
+    started = threading.Event()
     order = []
 
     def old(progress):
@@ -483,102 +362,6 @@ def test_the_calling_thread_waits_for_the_batch_it_replaces(counter):
     started.wait(5)
     counter.submit(lambda progress: order.append("new"), counter.show, background=False)
     assert order == ["old batch", "new"]
-
-
-@pytest.mark.parametrize("raises", ["signal", "exception"])
-def test_an_interrupt_is_a_cancel_and_is_raised_again(counter, raises):
-    handler = signal.getsignal(signal.SIGINT)
-    batches = []
-
-    def work(progress):
-        try:
-            for batch in range(5):
-                if batch == 2:
-                    if raises == "exception":
-                        raise KeyboardInterrupt
-                    _thread.interrupt_main()
-                batches.append(batch)
-                yield None
-        except Cancelled:
-            return f"n = {len(batches)}"
-
-    with pytest.raises(KeyboardInterrupt):
-        counter.submit(work, counter.show, background=False)
-    assert counter.status == "cancelled" and signal.getsignal(signal.SIGINT) is handler
-    if raises == "signal":
-        assert counter.shown == ["n = 3"]  # the batch that was running is whole
-    counter.submit(lambda progress: "again", counter.show, background=False)
-    assert counter.shown[-1] == "again"
-
-
-def test_an_interrupted_wait_cancels_the_background_job(counter):
-    started, _ = gate()
-
-    def endless(progress):
-        try:
-            while True:
-                started.set()
-                time.sleep(0.01)
-                yield None
-        except Cancelled:
-            return "partial"
-
-    counter.submit(endless, counter.show)
-    started.wait(5)
-    threading.Timer(0.1, _thread.interrupt_main).start()
-    with pytest.raises(KeyboardInterrupt):
-        counter.wait()
-    assert counter.status == "cancelled" and counter.shown == ["partial"]
-
-
-def test_wait_gives_up_after_its_timeout(counter):
-    _, go = gate()
-    counter.submit(lambda progress: go.wait(5), counter.show)
-    with pytest.raises(TimeoutError):
-        counter.wait(0.05)
-    go.set()
-
-
-def test_an_async_cell_can_await_a_job_see_its_error_and_cancel_it(counter):
-    async def cell():
-        await finished(counter.submit(lambda progress: "ok", counter.show))
-        with pytest.raises(ZeroDivisionError):
-            await finished(counter.submit(lambda progress: 1 / 0, counter.show))
-
-        def endless(progress):
-            while True:
-                time.sleep(0.01)
-                yield None
-
-        task = asyncio.create_task(finished(counter.submit(endless, counter.show)))
-        await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        counter.wait(5.0)
-
-    asyncio.run(cell())
-    assert counter.shown == ["ok"] and counter.status == "cancelled"
-
-
-def test_close_stops_everything_and_publishes_nothing_more(counter):
-    started, go = gate()
-    seen = []
-    counter.observe(lambda change: seen.append(change.new), "shown")
-
-    def work(progress):
-        yield 1
-        started.set()
-        go.wait(5)
-        yield 2
-
-    job = counter.submit(work, counter.show)
-    started.wait(5)
-    counter.close()
-    go.set()
-    job.ended.result(5)
-    counter.submit(lambda progress: 3, counter.show).ended.result(5)
-    assert counter.shown == [1] and seen == [[1]]
 
 
 def test_nothing_keeps_the_answer_or_the_work_alive(counter):

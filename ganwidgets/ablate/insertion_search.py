@@ -53,6 +53,7 @@ class InsertionValue:
     n: int
 
 
+@torch.enable_grad()  # also where somebody has switched gradients off
 def optimise_insertion(
     network: Generator,
     layer: str,

@@ -76,6 +76,7 @@ class RemovalAlpha:
         return frame.sort_values("alpha", ascending=False, kind="stable", ignore_index=True)
 
 
+@torch.enable_grad()  # also where somebody has switched gradients off
 def optimise_removal(
     network: Generator,
     layer: str,

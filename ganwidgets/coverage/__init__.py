@@ -5,11 +5,13 @@ two sets beside its floor; `omissions` shows, photo by photo, what is left out; 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ganwidgets.coverage import stopped
 from ganwidgets.coverage.fsd import fsd
 from ganwidgets.coverage.omissions import omitting as _omitting
 from ganwidgets.coverage.run import CoverageRun
@@ -45,8 +47,6 @@ __all__ = [
 STRATEGY = "ridge+z"
 """How photos are searched for unless something else is asked for: by the latent alone, within what is drawn."""
 
-_stopped: list[CoverageRun] = []  # at most one: the last comparison that did not end
-
 _GROWTH = 1.25
 """A rough result is made when so many times as many images were seen as at the last one."""
 
@@ -71,7 +71,8 @@ def coverage(
         n: pictures, and at most so many images of the data.
         cache: True keeps the result in the user's cache folder under its content, a path in that folder.
         progress: called with the share done, after every batch; what it raises stops the run.
-        **options: of `CoverageRun`: seed, truncation, labels, fit, batch, level, resamples, permutations, halves,
+        **options: of `CoverageRun`: seed (of the latents, and of which images are taken of data that have more than n;
+            of "scenes" the first n are), truncation, labels, fit, batch, level, resamples, permutations, halves,
             common.
 
     Raises:
@@ -80,8 +81,9 @@ def coverage(
     Source: Bau et al., "Seeing What a GAN Cannot Generate", ICCV 2019, arXiv:1910.11626.
     """
     last = None
-    with between_batches() as interrupted:
-        for last in covering(network, data, segmenter, n=n, cache=cache, progress=progress, **options):
+    parts = covering(network, data, segmenter, n=n, cache=cache, progress=progress, **options)
+    with between_batches() as interrupted, closing(parts):
+        for last in parts:
             if interrupted() and not last.complete:
                 raise KeyboardInterrupt("stopped between two batches; the same call goes on from there")
     return last
@@ -100,16 +102,27 @@ def covering(
     """As `coverage`, after every batch what is known so far: rough until the last one, which is `complete`.
 
     The rough results have no distance, and are made anew when a quarter more images have been seen. What was counted
-    before a stop is not counted again by the same call.
+    before a stop is not counted again by the same call, as long as it is one of the last few that were stopped. A
+    result whose data were changed meanwhile says so, and is not kept.
     """
     run = CoverageRun(network, data, segmenter, n=n, **options)
     path = run.cache_path(cache) if cache else None
     if (found := kept(path, load)) is not None:
         yield found
         return
-    if _stopped and run.same(_stopped[0]):
-        run.merge(_stopped[0])
-    _stopped[:] = [run]
+    stopped.go_on(run)
+    try:
+        yield from _rough(run, progress)
+        result = run.result()
+    except BaseException:  # an interrupt, an error, or nobody asks for more
+        stopped.remember(run)
+        raise
+    if path is not None and not run.changed:
+        result.save(path)
+    yield result
+
+
+def _rough(run: CoverageRun, progress: Callable[[float], Any] | None) -> Iterator[Coverage]:
     rough, made = None, 0
     for done in run.steps():
         if progress is not None:
@@ -118,11 +131,6 @@ def covering(
             if done >= _GROWTH * made:
                 rough, made = run.result(light=True), done
             yield rough
-    result = run.result()
-    _stopped.clear()
-    if path is not None:
-        result.save(path)
-    yield result
 
 
 def omitting(
@@ -137,14 +145,15 @@ def omitting(
     **options: Any,
 ) -> Iterator[float | Omissions]:
     """As `omissions`, step by step: the share done after every batch, and last the result."""
+    how: dict[str, Any] = {"strategy": strategy, "steps": steps}
     if reconstruct is None:
         from ganwidgets.invert.reconstruct import reconstruct as search
 
-        reconstruct = partial(search, network, strategy=strategy, steps=steps)
+        reconstruct = partial(search, network, **how)
+    else:
+        how = {}  # nothing is known of somebody's own search
     for step in _omitting(network, data, segmenter, concept, reconstruct=reconstruct, **options):
-        if isinstance(step, Omissions):
-            step = replace(step, settings={**step.settings, "strategy": strategy, "steps": steps})
-        yield step
+        yield replace(step, settings={**step.settings, **how}) if isinstance(step, Omissions) else step
 
 
 def omissions(
@@ -170,7 +179,8 @@ def omissions(
         data: as for `coverage`.
         segmenter: as for `coverage`.
         concept: its name.
-        reconstruct: images → their reconstructions; None searches with `gw.invert.reconstruct`.
+        reconstruct: images → their reconstructions; None searches with `gw.invert.reconstruct`, by `strategy` and
+            `steps`, which are not looked at otherwise.
         strategy: of that search: by the latent alone unless another is named. "ridge+r" can draw what the generator
             never draws, and says little about it.
         steps: of that search; None takes the strategy's own.

@@ -13,8 +13,8 @@ from typing import Any
 
 from traitlets import Bool, Bunch, Enum, Float, Instance, Int, TraitError, Unicode, validate
 
-from ganwidgets.coverage.run import CoverageRun
-from ganwidgets.coverage.sources import OWN, SEGMENTER, Data, Pictures, sides
+from ganwidgets.coverage.run import SETTINGS, CoverageRun, known_settings
+from ganwidgets.coverage.sources import OWN, SEGMENTER, Data, Pictures, named_by, sides
 from ganwidgets.jobs import finished, lock
 from ganwidgets.models import Network
 from ganwidgets.models.layers import did_you_mean
@@ -22,6 +22,7 @@ from ganwidgets.nn.photo_folder import photo_folder
 from ganwidgets.results.cache import kept
 from ganwidgets.results.coverage import Coverage
 from ganwidgets.results.coverage_files import load
+from ganwidgets.segment import load as load_segmenter
 from ganwidgets.session import ClassSession, check_truncation, whole_in_range
 from ganwidgets.worker import PROGRESS_INTERVAL, Job, giving_way
 
@@ -41,10 +42,13 @@ class CoverageController(ClassSession):
         settings: further options of `CoverageRun`, such as fit, level or common.
         cache: True keeps results in the user's cache folder under their content, a path in that folder.
         traits: first values.
+
+    Raises:
+        TypeError: a setting of another name.
     """
 
     n = Int(1000, help="Pictures, and at most so many images of the data.")
-    seed = Int(1, help="Which latents, and which images of the data.")
+    seed = Int(1, help="Which latents, and which images of data that have more than n.")
     truncation = Float(None, allow_none=True, help="Latents from the normal cut at ± this; None: the whole normal.")
     labels = Enum([SEGMENTER, OWN], SEGMENTER, help="What names the pixels of the data.")
     concept = Unicode(help="Concept that is looked at; empty: none.")
@@ -63,7 +67,8 @@ class CoverageController(ClassSession):
         cache: bool | str | Path = False,
         **traits: Any,
     ) -> None:
-        self.data, self.segmenter, self._settings, self._cache = data, segmenter, dict(settings or {}), cache
+        self.segmenter = load_segmenter(segmenter) if isinstance(segmenter, str) else segmenter
+        self.data, self._settings, self._cache = data, known_settings(settings or {}), cache
         self._results: dict[int | None, Coverage] = {}
         self._stopped: CoverageRun | None = None
         self._newest = object()  # stands for the newest run: an older one keeps nothing
@@ -102,10 +107,16 @@ class CoverageController(ClassSession):
         """Show a comparison that was made before, and take over its settings: running again repeats it.
 
         Raises:
-            ValueError: it is of another generator.
+            ValueError: it is of another generator, or of another segmenter.
         """
         if result.fingerprint != self.network.fingerprint:
             raise ValueError(f"`result` must be of {self.network.name!r}, but it was made from {result.network!r}")
+        if self.segmenter is not None and not named_by(result, self.segmenter):
+            raise ValueError(
+                f"`result` must be named by the segmenter that is given, {self.segmenter.name!r}, but it was named by "
+                f"{result.segmenter!r}, another one or of other concepts; give that one, or run it again"
+            )
+        self._settings |= {name: result.options[name] for name in SETTINGS if name in result.options}
         for name in ("n", "seed", "truncation", "labels"):
             with suppress(TraitError):
                 setattr(self, name, result.options.get(name, getattr(self, name)))
@@ -233,13 +244,14 @@ class CoverageController(ClassSession):
                     yield news | {"done": run.done, "run": run, "result": run.result(light=True)}
             raise
         result = run.result()
-        if path is not None:
+        if path is not None and not run.changed:
             result.save(path)
         return news | {"done": run.done, "run": run, "result": result, "whole": True}
 
     def _keep(self, run: CoverageRun, label: int | None, newest: object) -> None:
         with lock:
-            if label == self.drawn_class and newest is self._newest and not self._closed:
+            # Where photos changed meanwhile, what was counted is of none of their states.
+            if label == self.drawn_class and newest is self._newest and not self._closed and not run.changed:
                 self._stopped = run
                 self._write(resumable=True)
 

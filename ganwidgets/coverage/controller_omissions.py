@@ -14,7 +14,7 @@ from torch import Tensor
 from traitlets import Bool, Bunch, Enum, Instance, Int, Tuple, Unicode, observe, validate
 
 from ganwidgets.coverage.controller import CoverageController
-from ganwidgets.coverage.omissions import omitting
+from ganwidgets.coverage.omissions import images_of, omitting
 from ganwidgets.coverage.sources import SEGMENTER
 from ganwidgets.jobs import Controller
 from ganwidgets.nn.images import to_uint8
@@ -26,7 +26,7 @@ STRATEGIES = ("ridge+z", "z", "layered+z", "ridge+r", "layered+r")
 """Searches to choose from; the first stays with what the generator draws, those with r may leave it."""
 
 Key = tuple[Any, ...]
-"""Class, concept, and by what the comparison finds its images."""
+"""Class, concept, by what the comparison finds its images, and how many of them are known where that is not all."""
 
 Reconstruct = Callable[..., Any]
 """`reconstruct(network, images, strategy, steps=…, progress=…)` → pictures, or something with them as `images`."""
@@ -41,9 +41,8 @@ class Found:
 
     def take(self, images: Tensor, answer: Any) -> None:
         """Take in a batch."""
-        drawn = answer if isinstance(answer, Tensor) else answer.images
         self.images += [*to_uint8(images)]
-        self.reconstructions += [*to_uint8(drawn.detach())]
+        self.reconstructions += [*to_uint8(images_of(answer).detach())]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -70,11 +69,13 @@ class OmissionsController(Controller):
         self.comparing, self._reconstruct = comparing, reconstruct
         self._results: dict[Key, Omissions] = {}
         self._key: Key = (None, "")  # what is looked at
+        self._states: dict[tuple, list[str]] = {}  # by settings, the hashes of the data at each comparison
         super().__init__(**traits)
 
     def look(self) -> None:
         """Show what is known of the comparison's concept; a search for something else is stopped."""
-        key = self.comparing.drawn_class, self.comparing.concept, *self.comparing.found_by.values()
+        c = self.comparing
+        key = c.drawn_class, c.concept, *c.found_by.values(), self._part, self._state
         if key != self._key:
             self.cancel()
             self.forget()
@@ -108,11 +109,30 @@ class OmissionsController(Controller):
         super().close()
         self._results.clear()
 
+    @property
+    def _state(self) -> int:
+        """Which state of the data was compared last: a folder may hold other photos by now."""
+        c = self.comparing
+        known = self._states.setdefault(tuple(c.found_by.values()), [])
+        if c.result is None:
+            return max(0, len(known) - 1)
+        if c.result.data_fingerprint not in known:
+            known.append(c.result.data_fingerprint)
+        return known.index(c.result.data_fingerprint)
+
+    @property
+    def _part(self) -> tuple[int, int] | None:
+        """Images of each side that a stopped comparison has counted; None for all, also of one that still runs."""
+        c = self.comparing
+        if c.result is None or c.result.complete or c.status == "running":
+            return None
+        return c.result.n_data, c.result.n_generated
+
     def _options(self) -> dict[str, Any]:
         known, by = self.comparing.result, self.comparing.found_by
         chosen = {"n": self.n, "pool": by["n"]} | {name: by[name] for name in ("seed", "truncation", "fit")}
         # What the comparison has counted says which images show the concept, if the segmenter said it there as well.
-        usable = known is not None and known.labels == SEGMENTER
+        usable = known is not None and known.labels == SEGMENTER and (known.complete or self._part is not None)
         usable = usable and known.concepts == tuple(self.comparing.segmenter.concepts)
         return chosen | {"known": known if usable else None}
 

@@ -12,8 +12,9 @@ import numpy as np
 from ganwidgets.results.omissions import OTHERS, SAME, Inverted, Omissions
 
 FEWEST = 8
-"""Photos, and pictures of the control, below which nothing is called an omission: the bootstrap of a few has hardly a
-width. So many of a generator's pictures must show a concept to be its control.
+"""Photos, photos with another concept of similar area, and pictures of the control that say what a search loses, below
+which nothing is called an omission: the bootstrap of a few has hardly a width. So many of a generator's pictures must
+show a concept to be its control.
 """
 
 SIMILAR = 3.0
@@ -55,6 +56,7 @@ def judged(
     excess, beyond = _differences(lost, others, own, own_others, kind, None)
     intervals = [_quantiles(draws[:, i]) for i in range(2)]
     notes = _notes(concept, kind, others, own, photos, control)
+    fewest = min(int(np.isfinite(known).sum()) for known in (lost, others, own))
     order = np.argsort(-(photos.before - photos.kept)[:, column], kind="stable")
     return Omissions(
         concept=concept,
@@ -71,8 +73,8 @@ def judged(
         beyond_others=float(beyond),
         beyond_interval=intervals[1],
         margin=margin,
-        # What is not known, NaN, is not above the margin.
-        named=min(len(photos), len(control)) >= FEWEST and all(low > margin for low, _ in intervals),
+        # What is not known, NaN, is not above the margin; what few images say has an interval that is too narrow.
+        named=fewest >= FEWEST and all(low > margin for low, _ in intervals),
         notes=tuple(notes),
         **about,
     )
@@ -105,14 +107,16 @@ def _differences(
     random: np.random.RandomState | None,
 ) -> tuple[float, float]:
     """Loss beyond the control's, and beyond that of other concepts; of images drawn again if there is a `random`."""
+    few = np.isfinite(own_others).sum() < FEWEST
     if random is not None:
         photo = random.randint(len(lost), size=len(lost))
         picture = random.randint(len(own), size=len(own))
         lost, others, own, own_others = lost[photo], others[photo], own[picture], own_others[picture]
     excess = _mean(lost) - _mean(own)
     usual = _mean(own - own_others) if kind == SAME else 0.0
-    # Without another concept of similar area in the control, nothing is known of how it usually compares.
-    return excess, _mean(lost - others) - (usual if np.isfinite(usual) else 0.0)
+    if few:  # nothing is known of how the concept usually compares, or hardly: that may only speak against an omission
+        usual = max(usual, 0.0) if np.isfinite(usual) else 0.0
+    return excess, _mean(lost - others) - usual
 
 
 def _mean(values: np.ndarray) -> float:
@@ -136,10 +140,20 @@ def _notes(
             f"too few of the generator's pictures show {concept!r} (fewer than {FEWEST}, or a tenth as often as the "
             "data): its own pictures are judged by other concepts of similar area"
         )
-    if not np.isfinite(others).any():
+    if not (compared := int(np.isfinite(others).sum())):
         yield "no photo shows another concept of similar area: what photos lose anyway is unknown: nothing is named"
-    if not np.isfinite(own).any():
+    elif compared < min(FEWEST, len(photos)):
+        yield (
+            f"only {compared} of {len(photos)} photos show another concept of similar area: nothing is called an "
+            f"omission below {FEWEST}"
+        )
+    if not (told_by := int(np.isfinite(own).sum())):
         yield "no picture of the control shows a concept of similar area: the search's own error is not known"
+    elif told_by < min(FEWEST, len(control)):
+        yield (
+            f"only {told_by} of {len(control)} pictures of the control show a concept of similar area: nothing is "
+            f"called an omission below {FEWEST}"
+        )
     for told, part in (("photos", photos), ("pictures of the control", control)):
         if len(part) < FEWEST:
             yield f"only {len(part)} {told}: nothing is called an omission below {FEWEST}"

@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganwidgets.coverage.judgement import FEWEST, SIMILAR, judged
-from ganwidgets.coverage.sources import Data, Pictures, fingerprint_of, sides
+from ganwidgets.coverage.sources import Data, Pictures, named_by, sides
+from ganwidgets.coverage.statistics import real_number
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.latents import whole_number
 from ganwidgets.nn.areas import AreaCounts
@@ -50,10 +51,10 @@ def omitting(
     *,
     reconstruct: Reconstruct,
     n: int = 24,
-    least: float = 0.25,
+    least: float | int = 0.25,
     pool: int = 1000,
     batch: int = 12,
-    margin: float = 0.4,
+    margin: float | int = 0.4,
     known: Coverage | None = None,
     seed: int = 1,
     truncation: float | None = None,
@@ -70,7 +71,8 @@ def omitting(
         concept: its name.
         reconstruct: the images that the generator makes of images.
         n: photos, and pictures of the control.
-        least: area from which an image counts as showing a concept [percent].
+        least: area from which an image counts as showing a concept [percent]. Photos and pictures with less than a
+            third of what such photos show in the median are left out, too.
         pool: images of either side that are looked through for it.
         batch: images that are searched for at once.
         margin: share of the concept's area that must be lost beyond the control, and beyond other concepts, for an
@@ -85,10 +87,9 @@ def omitting(
         TypeError, ValueError: something that cannot be used; a concept nobody names, or that too few photos show.
     """
     n, batch = whole_number("n", n, 2), whole_number("batch", batch, 1)
-    if not 0 <= margin < 1:
-        raise ValueError(f"`margin` must lie in [0, 1), the share lost beyond the control, got {margin}")
+    margin, least = checked_shares(margin, least)
     if known is not None:
-        pool, seed, truncation, fit = (known.options[name] for name in ("n", "seed", "truncation", "fit"))
+        pool, seed, truncation, fit = chosen_by(known)
     photos, pictures = sides(network, data, segmenter, n=pool, seed=seed, truncation=truncation, fit=fit)
     names = tuple(pictures.segmenter.concepts)
     if concept not in names:
@@ -127,9 +128,7 @@ def _counting(source: Data | Pictures, names: tuple[str, ...], pixels: int, batc
 def _checked(known: Coverage, photos: Data, pictures: Pictures) -> Coverage:
     """The coverage itself, once it is known to be of these images."""
     segmenter = pictures.segmenter
-    same = known.fingerprint == pictures.network.fingerprint and known.segmenter == segmenter.name
-    if known.segmenter_fingerprint:
-        same = same and known.segmenter_fingerprint == fingerprint_of(segmenter)
+    same = known.fingerprint == pictures.network.fingerprint and named_by(known, segmenter)
     same = same and known.concepts == tuple(segmenter.concepts)
     if not same or known.data_fingerprint != photos.fingerprint():  # last, as it reads every file
         raise ValueError(
@@ -144,16 +143,17 @@ def _chosen(
 ) -> tuple[dict[str, list[int]], str]:
     """Numbers of photos that show the concept, and of pictures that do; or of any pictures, where too few do."""
     area = {side: each.counts[:, column] for side, each in counts.items()}
-    showing = {DATA: counts[DATA].numbers[area[DATA] >= enough]}
+    shown = area[DATA][area[DATA] >= enough]
+    # A generator that draws none may still have smears that the segmenter takes for it: they are no control. What is
+    # small is lost more easily, so photos are chosen from the same size on.
+    bound = max(enough, float(np.median(shown)) / SIMILAR) if len(shown) else enough
+    showing = {side: counts[side].numbers[each >= bound] for side, each in area.items()}
     if len(showing[DATA]) < 2:
         raise ValueError(
             f"`concept` {concept!r} must be shown by at least 2 photos, but {len(showing[DATA])} of "
             f"{len(counts[DATA]):,} show it; look through more (`pool`), or take a lower `least`"
         )
-    # A generator that draws none may still have smears that the segmenter takes for it: they are no control.
-    usual = float(np.median(area[DATA][area[DATA] >= enough])) / SIMILAR
-    showing[GENERATED] = counts[GENERATED].numbers[area[GENERATED] >= max(enough, usual)]
-    often = len(showing[GENERATED]) / len(counts[GENERATED]) > RARE * (area[DATA] >= max(enough, usual)).mean()
+    often = len(showing[GENERATED]) / len(counts[GENERATED]) > RARE * (area[DATA] >= bound).mean()
     kind = SAME if often and len(showing[GENERATED]) >= min(FEWEST, n) else OTHERS
     if kind == OTHERS:
         showing[GENERATED] = counts[GENERATED].numbers
@@ -188,7 +188,7 @@ def _drawn(source: Data | Pictures, images: Tensor, reconstruct: Reconstruct) ->
     """What the generator makes of images, and its segmentation."""
     with torch.enable_grad():
         answer = reconstruct(images)
-    drawn = (answer if isinstance(answer, Tensor) else answer.images).detach().to(images)
+    drawn = images_of(answer).detach().to(images)
     if drawn.shape != images.shape or not bool(drawn.isfinite().all()):
         raise ValueError(
             f"`reconstruct` must give finite images of shape {tuple(images.shape)}, got {tuple(drawn.shape)}"
@@ -196,6 +196,46 @@ def _drawn(source: Data | Pictures, images: Tensor, reconstruct: Reconstruct) ->
     drawn = drawn.clamp(-1, 1)
     with torch.no_grad():
         return drawn, validate_segmentation(source.segmenter(drawn), drawn, source.segmenter)
+
+
+def images_of(answer: Any) -> Tensor:
+    """The images that a search gave, as such or as `images` of something.
+
+    Raises:
+        TypeError: it gave something else.
+    """
+    drawn = answer if isinstance(answer, Tensor) else getattr(answer, "images", None)
+    if not isinstance(drawn, Tensor):
+        raise TypeError(
+            f"`reconstruct` must give images as a tensor, or something that holds one as `images`, got "
+            f"{type(answer).__name__}"
+        )
+    return drawn
+
+
+def chosen_by(known: Any) -> tuple[int, int, float | None, str]:
+    """How many images a comparison looked through, and by which seed, truncation and fit.
+
+    Raises:
+        TypeError: not a comparison.
+    """
+    if not isinstance(known, Coverage):
+        raise TypeError(f"`known` must be a Coverage, got {type(known).__name__}; gw.coverage.load opens a file")
+    return tuple(known.options[name] for name in ("n", "seed", "truncation", "fit"))
+
+
+def checked_shares(margin: Any, least: Any) -> tuple[float, float]:
+    """Margin and least area, known to be usable before anything is counted.
+
+    Raises:
+        TypeError, ValueError: they are not.
+    """
+    margin, least = real_number("margin", margin), real_number("least", least)
+    if not 0 <= margin < 1:
+        raise ValueError(f"`margin` must lie in [0, 1), the share lost beyond the control, got {margin}")
+    if not 0 <= least <= 100:
+        raise ValueError(f"`least` must lie in 0 to 100, percent of an image, got {least}")
+    return margin, least
 
 
 def _areas(seg: Tensor, drawn: Tensor, n_concepts: int) -> np.ndarray:

@@ -62,7 +62,7 @@ def panel(
         result: a comparison that was made before, to look at instead of running a new one.
         concept: to look at; None waits until one is chosen.
         n: pictures, and at most so many images of the data.
-        seed: of the latents.
+        seed: of the latents, and of which images are taken of data that have more than n.
         truncation: latents from the normal cut at ± this.
         labels: what names the pixels of the data: "segmenter", or their "own" labels.
         run: start at once, unless there is a result.
@@ -72,7 +72,8 @@ def panel(
         **settings: further ones of `CoverageRun`: fit, batch, level, resamples, permutations, halves, common.
 
     Raises:
-        ValueError, TypeError: what cannot be a generator, data or a segmenter.
+        ValueError, TypeError: what cannot be a generator, data or a segmenter; a result of another one, or a setting of
+            another name.
         traitlets.TraitError: an option out of its range.
     """
     options = {"n": n, "seed": seed, "truncation": truncation, "labels": labels, "search": search, "cache": cache}
@@ -178,7 +179,11 @@ class Panel(ComposedPanel):
         said = ["status", "progress", "n_done", "n_total", "resumable"]
         yield show(c, state, self.run_bar, said, views.run_state)
         yield show(c, ["remaining", "error"], self.run_bar, ["remaining", "error"], lambda *values: values)
-        yield show(c, "result", self.run_bar, "note", views.note)
+        settings = ["n", "seed", "truncation", "labels"]
+        yield show(
+            c, ["result", "status", *settings], self.run_bar, "note",
+            lambda result, status, *now: views.note(result, status, **dict(zip(settings, now, strict=True))),
+        )  # fmt: skip
         yield show(c, "result", self.look, "fields", self._look_fields)
         yield join(c, "concept", self.look, "values", key="concept", to_python=lambda name: name or "")
         yield show(c, "result", self.bars, "bars", self._bars)

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from ganwidgets.coverage.sources import SEGMENTER
 from ganwidgets.results.coverage import Coverage
 from ganwidgets.results.omissions import Omissions
 
 ALWAYS = ("n", "seed")
 USUAL = {
     "truncation": None,
-    "labels": "segmenter",
+    "labels": SEGMENTER,
     "fit": "crop",
     "batch": 32,
     "level": 0.05,
@@ -57,11 +58,17 @@ def code(
     if concept:
         lines.append(f"found.largest({concept!r}), found.largest({concept!r}, 'generated')")
     if omissions is not None:
-        lines += ["", _omissions(source, omissions)]
+        lines += ["", _omissions(source, omissions, result)]
     return "\n".join(lines)
 
 
-def _omissions(source: str, omissions: Omissions) -> str:
+def _omissions(source: str, omissions: Omissions, result: Coverage) -> str:
     told = {name: omissions.settings[name] for name in ("n", "strategy", "steps") if name in omissions.settings}
+    # As in the session: what was counted by other labels or of other concepts does not say what images show.
+    known = result.labels == SEGMENTER and result.concepts == omissions.concepts
+    if not known:
+        told |= {name: omissions.settings[name] for name in ("pool", "seed", "truncation")}
+        told |= {"fit": fit} if (fit := omissions.settings["fit"]) != USUAL["fit"] else {}
     named = "".join(f", {name}={value!r}" for name, value in told.items() if value is not None)
-    return f"gw.coverage.omissions(G, {source}, S, {omissions.concept!r}{named}, known=found).to_frame()"
+    named += ", known=found" if known else ""
+    return f"gw.coverage.omissions(G, {source}, S, {omissions.concept!r}{named}).to_frame()"

@@ -130,7 +130,8 @@ def verdict(result: Omissions) -> str:
         return f"{name} is left out: {lost} and {share(result.others)} of other concepts, {own}"
     if (few := min(len(result.photos), len(result.control))) < FEWEST:
         return f"{name} is not shown to be left out: {lost}, {own}, but {few} pictures are too few, {FEWEST} are needed"
-    if not np.isfinite(result.excess):
+    telling = int(result.compared[1].any(1).sum()) if result.control_kind == OTHERS else len(result.control)
+    if telling < FEWEST:
         return f"{name} is not shown to be left out: {lost}, and what the search loses anyway is not known"
     if not result.excess_interval[0] > 0:
         return f"{name} is not shown to be left out: {lost}, and {own}, so it may be the search"
@@ -139,6 +140,11 @@ def verdict(result: Omissions) -> str:
     if not np.isfinite(result.others):
         return (
             f"{name} is not shown to be left out: {lost}, {own}, but no other concept of its size tells what is usual"
+        )
+    if (few := int(result.compared[0].any(1).sum())) < FEWEST:
+        return (
+            f"{name} is not shown to be left out: {lost}, {own}, but only {plural(few, 'photo')} with another concept "
+            f"of its size cannot tell what is usual, {FEWEST} are needed"
         )
     return f"{name} is not shown to be left out: {lost}, but also {result.others:.0%} of other concepts of its size"
 

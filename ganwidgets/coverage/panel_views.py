@@ -27,8 +27,9 @@ AREA_LABEL = "mean area [% of the image], logarithmic"
 CHANGE_LABEL = "relative change; whisker: 95 % interval over images"
 BARS_NOTE = (
     "▾ and ▴ mark what is generated less or more than chance explains, all concepts taken together. "
-    "Choose a column to see its images."
+    "∅: the data show none of it. Choose a column to see its images."
 )
+ONLY_GENERATED = "∅ "  # before the name, where a long one is not cut off
 NAMES = ("in the data", "in generated pictures")
 
 
@@ -36,14 +37,16 @@ NAMES = ("in the data", "in generated pictures")
 
 
 def bars(result: Coverage | None, order: str = BY_AREA) -> list[dict[str, Any]]:
-    """The concepts with most area in the data, with both areas and the relative change."""
+    """The concepts with most area in the data and all that the title names, with both areas and the relative change."""
     if result is None:
         return []
-    top = [int(c) for c in np.argsort(-result.area, kind="stable")[:TOP] if result.area[c] > 0]
-    if order == BY_CHANGE:
-        top.sort(key=lambda c: result.ratio[c])
     # While images come in one looks again and again, which would name some by chance.
     under, over = (result.under, result.over) if result.complete else ((), ())
+    shown = {c for c in result.shown(TOP) if result.area[c] > 0 or result.concepts[c] in over}
+    shown |= {result.number(name) for name in (*under[:TOLD], *over[:TOLD])}
+    top = sorted(sorted(shown), key=lambda c: -result.area[c])
+    if order == BY_CHANGE:
+        top.sort(key=lambda c: result.ratio[c] if result.area[c] > 0 else np.inf)
     return [_bar(result, c, under, over) for c in top]
 
 
@@ -52,6 +55,7 @@ def _bar(result: Coverage, c: int, under: Sequence[str], over: Sequence[str]) ->
     low, high = result.ratio_interval[c] - 1
     return {
         "key": name,
+        "label": name if result.area[c] > 0 else f"{ONLY_GENERATED}{name}",
         "group": result.categories[c],
         "area": float(result.area[c]),
         "other": float(result.generated_area[c]),
@@ -96,9 +100,19 @@ def run_state(
     return ("failed" if status == "failed" else "idle"), 0.0, 0, 2 * n, False
 
 
-def note(result: Coverage | None) -> str:
-    """What a run bar remarks: what had to be done otherwise."""
-    return "" if result is None else "; ".join(result.notes)
+def note(result: Coverage | None, status: str, **settings: Any) -> str:
+    """What a run bar remarks: what had to be done otherwise, or that the next run would be another.
+
+    Args:
+        result: what is shown.
+        status: of the session.
+        **settings: those of the next run.
+    """
+    if result is None:
+        return ""
+    another = any(result.options.get(name, value) != value for name, value in settings.items())
+    changed = ["A setting has changed: press Run"] if another and status != "running" else []
+    return "; ".join([*changed, *result.notes])
 
 
 def concept_field(concepts: Sequence[str], result: Coverage | None) -> dict[str, Any]:
@@ -148,17 +162,18 @@ def distance_words(result: Coverage | None, status: str) -> tuple[str, str, str]
     floor = f", two sets of the data {number(found.floor)}" if np.isfinite(found.floor) else ""
     title = f"Fréchet segmentation distance {number(found.distance)}{floor}"
     low, high = found.interval
-    known = np.isfinite([found.debiased, low, high]).all()
-    told = [
-        f"With infinitely many images {number(found.debiased)} (95 % {number(low)} to {number(high)})."
-        if known
-        else "So few images do not say what infinitely many would give.",
-        f"Means add {number(found.mean)}, covariances {number(found.covariance)}.",
-    ]
+    told = []
     if np.isfinite(found.floor):
-        ends = " to ".join(map(number, found.floor_interval))
-        beyond = "is beyond" if found.beyond_floor else "is within"
-        told.append(f"Two sets of the data: {ends}; the distance {beyond} that.")
+        ends, sizes = " to ".join(map(number, found.floor_interval)), plural(min(found.n), "image")
+        apart = "these sets are farther apart" if found.beyond_floor else "these sets are no farther apart"
+        told.append(f"Two sets of the data, {sizes} each: {ends} (95 %); {apart}.")
+    if np.isfinite([found.debiased, low, high]).all():
+        told.append(f"With infinitely many images {number(found.debiased)} (95 % {number(low)} to {number(high)}).")
+    else:
+        told.append("So few images do not say what infinitely many would give.")
+    if found.beyond_floor and low <= 0:
+        told.append("How much of it more images would leave is not known from so few: the interval holds 0.")
+    told.append(f"Means add {number(found.mean)}, covariances {number(found.covariance)}.")
     return title, " ".join([*told, *found.notes, "Unit: squared percent of area. It falls as images are added."]), ""
 
 

@@ -9,17 +9,22 @@ import torch
 from torch import Tensor
 
 from ganwidgets.coverage.sources import OWN, SEGMENTER, Data, Pictures, fingerprint_of, sides
-from ganwidgets.coverage.statistics import checked_settings, compare
+from ganwidgets.coverage.statistics import checked_settings, compare, real_number
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.latents import whole_number
+from ganwidgets.models.layers import did_you_mean
 from ganwidgets.nn.areas import AreaCounts
 from ganwidgets.results.cache import content_path
 from ganwidgets.results.coverage import DATA, GENERATED, Coverage
 from ganwidgets.segment.protocol import Segmenter
 
-VERSION = 2
+VERSION = 3
+SETTINGS = ("fit", "batch", "level", "resamples", "permutations", "halves", "common")
+"""Options that say how two sides are compared, and not which images they hold."""
 LIGHT = {"resamples": 100, "permutations": 200, "halves": None}
 """What a result costs while the run goes on: rough intervals, no distance."""
+
+CHANGED = "images of the data were changed while they were counted: this is of none of their states; count them again"
 
 
 class CoverageRun:
@@ -60,11 +65,12 @@ class CoverageRun:
     ) -> None:
         self._batch = whole_number("batch", batch, 1)
         self._settings = checked_settings(level, resamples, permutations, halves)
+        options = _plain(options)
         self.data, self.pictures = sides(network, data, segmenter, **options)
         segmenter = self.pictures.segmenter
         self.concepts, self._columns = _matched(self.data, segmenter, common)
         usual = {"seed": 1, "truncation": None, "labels": SEGMENTER}
-        self._options = usual | options | {"n": len(self.pictures), "batch": self._batch, "common": common}
+        self._options = usual | options | {"n": len(self.pictures), "batch": self._batch, "common": bool(common)}
         self._options |= {"fit": self.data.fit, **self._settings}
         pixels = self.data.shape[1] * self.data.shape[2]
         categories = dict(zip(segmenter.concepts, segmenter.categories, strict=True))
@@ -72,6 +78,21 @@ class CoverageRun:
         own = self.data.source if self.data.labels == OWN else segmenter
         slots = {DATA: own.slots, GENERATED: segmenter.slots}
         self.counts = {side: AreaCounts(len(self.concepts), len(names), pixels) for side, names in slots.items()}
+        self._subject = ""
+
+    def subject(self) -> str:
+        """What a run is of, as a hash: two of the same count the same. It is of the data as they were at first."""
+        if not self._subject:
+            segmenter = self.pictures.segmenter
+            told = [self.pictures.fingerprint(), self.data.fingerprint(), self._options, self.concepts]
+            told += [segmenter.name, fingerprint_of(segmenter)]
+            self._subject = hashlib.sha256(repr(told).encode()).hexdigest()
+        return self._subject
+
+    @property
+    def changed(self) -> bool:
+        """Whether images of the data were others when they were counted than when the run began."""
+        return self.data.changed
 
     @property
     def total(self) -> int:
@@ -97,6 +118,7 @@ class CoverageRun:
         Raises:
             ValueError: an image is not finite, or a segmentation cannot be used.
         """
+        self.subject()  # before the first image is read, as somebody may change the folder meanwhile
         todo = {name: self._todo(name, len(side), numbers) for name, side in self._sides()}
         while any(todo.values()):
             # The side that is further behind goes next, so that what is known so far compares like with like.
@@ -116,11 +138,13 @@ class CoverageRun:
             ValueError: fewer than two images of a side.
         """
         segmenter, network = self.pictures.segmenter, self.pictures.network
+        if not light:
+            self.data.check_unchanged()
         about = {
             "network": network.name,
             "fingerprint": network.fingerprint,
             "data": self.data.name,
-            "data_fingerprint": self._data_fingerprint(),
+            "data_fingerprint": self.data.fingerprint(),
             "segmenter": segmenter.name,
             "segmenter_fingerprint": fingerprint_of(segmenter),
             "labels": self.data.labels,
@@ -129,7 +153,7 @@ class CoverageRun:
             "slots": tuple(segmenter.slots),
             "options": self._options,
             "complete": self.done == self.total,
-            "notes": (*self.data.notes, *self._about_labels()),
+            "notes": (*self.data.notes, *self._about_labels(), *([CHANGED] if self.changed else [])),
         }
         copies = {side: AreaCounts.from_state(counted.state()) for side, counted in self.counts.items()}
         settings = self._settings | (LIGHT if light else {})
@@ -138,7 +162,7 @@ class CoverageRun:
     def state(self) -> dict[str, Tensor]:
         """All that was counted, and of what, as tensors for a file."""
         counted = {f"{side}.{key}": part for side, each in self.counts.items() for key, part in each.state().items()}
-        return counted | {"subject": torch.tensor(list(bytes.fromhex(self._subject())), dtype=torch.uint8)}
+        return counted | {"subject": torch.tensor(list(bytes.fromhex(self.subject())), dtype=torch.uint8)}
 
     def merge(self, other: "Mapping[str, Tensor] | CoverageRun") -> "CoverageRun":
         """Take in what another run of the same thing, or its `state`, has counted of other images.
@@ -148,7 +172,7 @@ class CoverageRun:
                 taken in then.
         """
         state = other.state() if isinstance(other, CoverageRun) else other
-        subject = torch.tensor(list(bytes.fromhex(self._subject())), dtype=torch.uint8)
+        subject = torch.tensor(list(bytes.fromhex(self.subject())), dtype=torch.uint8)
         theirs = state.get("subject")
         if not isinstance(theirs, Tensor) or not torch.equal(theirs.cpu(), subject):
             raise ValueError(
@@ -167,38 +191,21 @@ class CoverageRun:
         self.counts.update(merged)
         return self
 
-    def same(self, other: "CoverageRun") -> bool:
-        """Whether another run counts the same; without a fingerprint only the very same segmenter is known to."""
-        ours, theirs = self.pictures.segmenter, other.pictures.segmenter
-        return (ours is theirs or hasattr(ours, "fingerprint")) and self._subject() == other._subject()
-
     def _todo(self, name: str, many: int, numbers: range | None) -> list[int]:
         wanted = range(many) if numbers is None else [i for i in numbers if 0 <= i < many]
         known = set(self.counts[name].numbers.tolist())
         return [i for i in wanted if i not in known]
-
-    def _subject(self) -> str:
-        """What a run is of, as a hash; two of the same count the same."""
-        segmenter = self.pictures.segmenter
-        told = [self.pictures.fingerprint(), self._data_fingerprint(), self._options, self.concepts]
-        told += [segmenter.name, fingerprint_of(segmenter)]
-        return hashlib.sha256(repr(told).encode()).hexdigest()
 
     def cache_path(self, folder: bool | str | Path) -> Path | None:
         """Where this comparison is kept, or None when its content cannot be named."""
         segmenter = self.pictures.segmenter
         if not hasattr(segmenter, "fingerprint"):
             return None
-        about = [VERSION, self.pictures.fingerprint(), self._data_fingerprint(), segmenter.fingerprint()]
+        about = [VERSION, self.pictures.fingerprint(), self.data.fingerprint(), segmenter.fingerprint()]
         return content_path(folder, "coverage", [*about, list(self.concepts), self._options], ".gwc")
 
     def _sides(self) -> list[tuple[str, Data | Pictures]]:
         return [(DATA, self.data), (GENERATED, self.pictures)]
-
-    def _data_fingerprint(self) -> str:
-        if not hasattr(self, "_fingerprint"):
-            self._fingerprint = self.data.fingerprint()
-        return self._fingerprint
 
     def _about_labels(self) -> list[str]:
         if self.data.labels == OWN:
@@ -207,6 +214,32 @@ class CoverageRun:
                 "its mistakes count as differences"
             ]
         return []
+
+
+def known_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings, once each is known to be one: a run that starts later would fail where nobody looks.
+
+    Raises:
+        TypeError: another name.
+    """
+    for name in settings:
+        if name not in SETTINGS:
+            raise TypeError(f"`{name}` must be one of the settings {list(SETTINGS)}.{did_you_mean(name, SETTINGS)}")
+    return dict(settings)
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of `sides` as a file keeps them: numpy's numbers and texts as Python's own.
+
+    Raises:
+        TypeError, ValueError: a number that is none.
+    """
+    plain = {name: str(value) if isinstance(value, str) else value for name, value in options.items()}
+    if "seed" in plain:
+        plain["seed"] = whole_number("seed", plain["seed"], 0)
+    if plain.get("truncation") is not None:
+        plain["truncation"] = real_number("truncation", plain["truncation"])
+    return plain
 
 
 def _matched(data: Data, segmenter: Segmenter, common: bool) -> tuple[tuple[str, ...], dict[str, Tensor]]:

@@ -6,21 +6,21 @@ sharpened on one side only would change what the segmenter sees there.
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganwidgets.coverage.fitting import fitted, fitted_labels, reshapes
+from ganwidgets.coverage.opening import content_of, name_of, of_file, opened
 from ganwidgets.models.generator import Generator
 from ganwidgets.models.latents import whole_number
-from ganwidgets.nn.photo_folder import PhotoFolder, photo_folder
-from ganwidgets.scenes.measure import HELD_OUT_SEED
+from ganwidgets.nn.photo_folder import PhotoFolder
+from ganwidgets.nn.photos import checked_options
+from ganwidgets.results.coverage import Coverage
 from ganwidgets.segment import load
-from ganwidgets.segment.labelled import LabelledImages, check_labelled, checked_batch, is_labelled
-from ganwidgets.segment.labelled_scenes import DrawnScenes
-from ganwidgets.segment.masks import resized, resized_mask
+from ganwidgets.segment.labelled import checked_batch, is_labelled
 from ganwidgets.segment.protocol import Segmenter, check_segmenter_attributes, validate_segmentation
 
 SEGMENTER, OWN = "segmenter", "own"
@@ -80,14 +80,15 @@ class Data:
         segmenter: names the pixels.
         shape: (channels, height, width) of the generator's images.
         n: at most so many images.
-        seed: of the order in which they are taken.
+        seed: of which images are taken, where there are more than n; of "scenes" the first n are.
         labels: "segmenter" names the pixels as it does those of pictures; "own" takes the labels of labelled images.
-        fit: how photos become the generator's shape, as for `nn.read_photo`; a `photo_folder` has its own, which is
-            kept.
+        fit: how images of any kind become the generator's shape, as for `nn.read_photo`; a `photo_folder` has its own,
+            which is kept.
 
     Attributes:
         order: the images that are taken, by their number in the source.
         fit: the one that was used.
+        changed: whether an image that was read is not the one that `fingerprint` saw.
         notes: what had to be done differently.
 
     Raises:
@@ -106,7 +107,8 @@ class Data:
     ) -> None:
         self.segmenter, self.shape, self.labels, self._n = segmenter, tuple(shape), labels, n
         notes: list[str] = []
-        self.source = _opened(source, self.shape, n, fit, notes)
+        checked_options(None, fit, "white")
+        self.source = opened(source, self.shape, n, fit, notes)
         self.fit = self.source.fit if isinstance(self.source, PhotoFolder) else fit
         many = len(self.source)
         if labels == OWN and not is_labelled(self.source):
@@ -116,7 +118,8 @@ class Data:
             self.order = np.sort(np.random.RandomState(seed).permutation(many)[:n])
         if many < n:
             notes.append(f"the data hold {many:,} images, fewer than the {n:,} asked for")
-        self.name, self.notes = _name(self.source), tuple(notes + self._about_size())
+        self.name, self.notes = name_of(self.source), tuple(notes + self._about_size())
+        self.changed, self._fingerprint, self._photos = False, "", {}
 
     def __len__(self) -> int:
         return len(self.order)
@@ -140,20 +143,36 @@ class Data:
         """
         images, seg = self._read([int(self.order[i]) for i in numbers])
         if self.labels == OWN:
-            return images, torch.from_numpy(resized_mask(seg.numpy(), images.shape[2:]))
+            return images, fitted_labels(seg, self._own_size, self.shape[1:], self.fit)
         return images, validate_segmentation(self.segmenter(images), images, self.segmenter)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the images that are taken, and of how."""
-        return hashlib.sha256(
-            repr((_fingerprint(self.source), self.order.tolist(), self.shape, self.labels)).encode()
-        ).hexdigest()
+        """SHA-256 of the images that are taken, and of how, as they were when this was first asked for."""
+        if not self._fingerprint:
+            self._fingerprint = self._hashed()
+        return self._fingerprint
+
+    def check_unchanged(self) -> None:
+        """See whether images in memory are still those that `fingerprint` saw; photos are checked as they are read."""
+        if self._fingerprint and not isinstance(self.source, PhotoFolder):
+            self.changed = self.changed or self._hashed() != self._fingerprint
+
+    def _hashed(self) -> str:
+        if isinstance(self.source, PhotoFolder):
+            self._photos = {name: of_file(self.source.root / name) for name in self.source.names}
+            digest = hashlib.sha256(repr((self.source.fit, self.source.background, self.source.names)).encode())
+            for photo in self._photos.values():
+                digest.update(photo)
+            content, how = digest.hexdigest(), ()
+        else:
+            content, how = content_of(self.source), (self.fit,) if reshapes(self._own_size, self.shape[1:]) else ()
+        return hashlib.sha256(repr((content, self.order.tolist(), self.shape, self.labels, *how)).encode()).hexdigest()
 
     def _read(self, numbers: list[int]) -> tuple[Tensor, Tensor | None]:
         if is_labelled(self.source):
             images, seg = checked_batch(self.source, numbers)
         elif isinstance(self.source, PhotoFolder):
-            images, seg = torch.stack([self.source[i] for i in numbers]), None
+            images, seg = torch.stack([self._photo(i) for i in numbers]), None
         else:
             images, seg = self.source[numbers], None
         low, high = map(float, images.aminmax())
@@ -162,15 +181,26 @@ class Data:
                 f"`data` must hold finite images in [-1, 1], got values from {low:.3g} to {high:.3g} among "
                 f"images {numbers[0]} to {numbers[-1]}"
             )
-        return _with_channels(resized(images.float(), self.shape[1:]), self.shape[0]), seg
+        return _with_channels(fitted(images.float(), self.shape[1:], self.fit), self.shape[0]), seg
+
+    def _photo(self, number: int) -> Tensor:
+        """A photo; one that is not what the fingerprint saw is remembered, as what is counted is not what it names."""
+        image, name = self.source[number], self.source.names[number]
+        self.changed = self.changed or (name in self._photos and self._photos[name] != of_file(self.source.root / name))
+        return image
+
+    @property
+    def _own_size(self) -> tuple[int, int]:
+        return tuple(self.source.image_shape[1:] if is_labelled(self.source) else self.source.shape[2:])
 
     def _about_size(self) -> list[str]:
         if isinstance(self.source, PhotoFolder):
             return [f"photos are brought to the generator's {_size(self.shape)} pixels and then named"]
-        own = tuple(self.source.image_shape[1:] if is_labelled(self.source) else self.source.shape[2:])
+        own = self._own_size
         if own == self.shape[1:]:
             return []
-        return [f"images of {_size(own)} pixels are brought to the generator's {_size(self.shape)} and then named"]
+        how = f" ({self.fit})" if reshapes(own, self.shape[1:]) else ""
+        return [f"images of {_size(own)} pixels are brought to the generator's {_size(self.shape)}{how} and then named"]
 
 
 def sides(
@@ -191,10 +221,10 @@ def sides(
         data: a folder, a `photo_folder`, images, labelled images, or "scenes".
         segmenter: names pixels; an object, or a name of `segment.load`.
         n: pictures, and images of the data at most.
-        seed: of the latents, and of which images of the data are taken.
+        seed: of the latents, and of which images are taken of data that have more than n; of "scenes" the first n are.
         truncation: of the latents.
         labels: what names the pixels of the data: "segmenter", or their "own" labels.
-        fit: how photos become the generator's shape: "crop", "letterbox" or "stretch"; a `photo_folder` keeps its own.
+        fit: how images become the generator's shape: "crop", "letterbox" or "stretch"; a `photo_folder` keeps its own.
 
     Raises:
         TypeError, ValueError: something that cannot be used.
@@ -210,65 +240,18 @@ def sides(
     return Data(data, segmenter, network.image_shape, n, seed, labels, fit), pictures
 
 
-def _opened(source: Any, shape: tuple[int, int, int], n: int, fit: str, notes: list[str]) -> Any:
-    if isinstance(source, str) and source == "scenes":
-        return DrawnScenes(n, HELD_OUT_SEED)
-    if isinstance(source, str | Path):
-        source = photo_folder(source, shape[1:], fit)
-    if isinstance(source, PhotoFolder):
-        if source.size != tuple(shape[1:]):
-            source = PhotoFolder(
-                source.root,
-                source.names,
-                source.skipped,
-                source.notes,
-                tuple(shape[1:]),
-                source.fit,
-                source.background,
-            )
-        if not len(source):
-            raise ValueError(
-                f"`data` must hold photos, but {source.root.name!r} has none that can be read "
-                f"({len(source.skipped)} left out)"
-            )
-        if source.skipped:
-            notes.append(f"{len(source.skipped)} files of {source.root.name!r} could not be read and are left out")
-        return source
-    if isinstance(source, Tensor):
-        if source.ndim != 4 or source.shape[1] not in (1, 3) or not len(source) or not source.is_floating_point():
-            raise ValueError(
-                "`data` must be float images (image, 1 or 3 channels, height, width) in [-1, 1], got "
-                f"{source.dtype} {tuple(source.shape)}"
-            )
-        return source.detach().cpu()
-    if is_labelled(source):
-        check_labelled(source)
-        return source
-    raise TypeError(
-        "`data` must be a folder, a photo_folder, images, labelled images or 'scenes', got " + type(source).__name__
-    )
-
-
 def fingerprint_of(segmenter: Segmenter) -> str:
     """Of a segmenter; empty where it has none."""
     return segmenter.fingerprint() if hasattr(segmenter, "fingerprint") else ""
 
 
-def _name(source: Any) -> str:
-    if isinstance(source, PhotoFolder):
-        return source.root.name
-    return "images" if isinstance(source, Tensor) else source.name
-
-
-def _fingerprint(source: PhotoFolder | Tensor | LabelledImages) -> str:
-    if isinstance(source, PhotoFolder):
-        digest = hashlib.sha256(repr((source.fit, source.background, source.names)).encode())
-        for name in source.names:
-            digest.update(hashlib.sha256((source.root / name).read_bytes()).digest())
-        return digest.hexdigest()
-    if isinstance(source, Tensor):
-        return hashlib.sha256(repr(tuple(source.shape)).encode() + source.contiguous().numpy().tobytes()).hexdigest()
-    return source.fingerprint()
+def named_by(result: Coverage, segmenter: Segmenter) -> bool:
+    """Whether a comparison was named by this segmenter, as far as names, concepts and fingerprint tell."""
+    own = tuple(segmenter.concepts)
+    if result.options.get("common"):  # those that only one side has were left out
+        own = tuple(name for name in own if name in result.concepts)
+    same = result.segmenter == segmenter.name and result.concepts == own
+    return same and result.segmenter_fingerprint in ("", fingerprint_of(segmenter))
 
 
 def _with_channels(images: Tensor, channels: int) -> Tensor:

@@ -5,6 +5,7 @@ looked at: the largest studentised difference of all is compared with what excha
 (`nn/two_samples.py`), so the chance of naming anything when nothing differs is `level`, for all concepts together.
 """
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,26 @@ FEWEST_DRAWS = 20
 """Resamples and half-samples: of fewer there is no 2.5 % end."""
 
 
+def real_number(name: str, value: Any) -> float:
+    """`value` as a finite float, or one sentence why not.
+
+    Raises:
+        TypeError, ValueError: not a number, or not a finite one.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"`{name}` must be a number, got {value!r}")
+    if not np.isfinite(value):
+        raise ValueError(f"`{name}` must be finite, got {value}")
+    return float(value)
+
+
 def checked_settings(level: float, resamples: int, permutations: int, halves: int | None) -> dict[str, Any]:
     """Settings of `compare`, known to be usable before anything is counted.
 
     Raises:
         TypeError, ValueError: they are not.
     """
-    if not 0 < level < 0.5:
+    if not 0 < (level := real_number("level", level)) < 0.5:
         raise ValueError(f"`level` must lie between 0 and 0.5, e.g. 0.05, got {level}")
     permutations, least = whole_number("permutations", permutations, 1), int(np.ceil(1 / level - 1e-9)) - 1
     if permutations < least:

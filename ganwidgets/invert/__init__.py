@@ -30,7 +30,9 @@ from ganwidgets.results.inverted import inputs_of, inverted
 _LATER: dict[str, tuple[str, ...]] = {
     "controller": ("InvertController",),
     "controller_after": ("AdaptController", "VerdictController"),
-    "encoder": ("Encoder", "EncoderStep", "Recipe", "encoder_for", "kept_encoder", "load_encoder", "training"),
+    "encoder": ("encoder_for", "kept_encoder", "training"),
+    "encoder_recipe": ("Recipe",),
+    "encoder_result": ("Encoder", "EncoderStep", "load_encoder"),
     "features": ("feature_fn",),
     "panel": ("panel",),
 }

@@ -11,7 +11,9 @@ from traitlets import Bool, Bunch, Enum, Int, validate
 from ganwidgets.invert.adapt import Adapting, adapting
 from ganwidgets.invert.controller import InvertController
 from ganwidgets.invert.engine import SHOW_EVERY
-from ganwidgets.invert.verdict import Judging, N, judging
+from ganwidgets.invert.losses import label
+from ganwidgets.invert.strategies import STRATEGIES
+from ganwidgets.invert.verdict import Judging, N, judging, not_begun
 from ganwidgets.jobs import Cancelled, Controller, lock
 from ganwidgets.results.adaptation import FORMS, Adaptation
 from ganwidgets.results.inversion import Inversion
@@ -137,11 +139,22 @@ class VerdictController(Controller):
         """
         self.refuse("")
         inversion = self.session.inversion
-        if inversion is None:
-            raise ValueError("Find a photo first.")
+        if missing := self.missing():
+            raise ValueError(missing)
         self._stopped, self._judged, work = None, inversion, partial(self._judge, inversion, self.n)
         publish = partial(self._found, inversion)
         return self.submit(work, publish, kind="judge", background=not wait)
+
+    def missing(self) -> str:
+        """Why nothing can be judged now; "" if it can."""
+        inversion = self.session.inversion
+        if inversion is None:
+            return "Find a photo first."
+        if not_begun(inversion):
+            return "The search was stopped before it began."
+        if inversion.losses != label(None) or inversion.strategy not in STRATEGIES:
+            return "It was found in a way of your own: ganwidgets.invert.judge compares it with the same."
+        return ""
 
     def cancel(self) -> None:
         """Stop; it does not begin again for this photo by itself."""
@@ -173,7 +186,7 @@ class VerdictController(Controller):
 
     def _wanted(self, inversion: Inversion | None) -> bool:
         known = inversion is None or inversion.verdict is not None
-        return self.judges_itself and not known and not _alike(inversion, self._stopped)
+        return self.judges_itself and not known and not self.missing() and not _alike(inversion, self._stopped)
 
     @validate("n")
     def _check_n(self, proposal: Bunch) -> int:

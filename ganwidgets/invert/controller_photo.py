@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 from traitlets import Bunch, Dict, Enum, Instance, TraitError, Tuple, Unicode, observe, validate
 
-from ganwidgets.invert.photo import Wanted, wanted
+from ganwidgets.invert.photo import Wanted, as_array, wanted
 from ganwidgets.jobs import lock
 from ganwidgets.models.generator import Generator
 from ganwidgets.nn.photo_frames import FITS
@@ -57,7 +57,7 @@ class PhotoSession(ClassSession):
         Raises:
             FileNotFoundError, ValueError, TypeError: as `nn.photos.read_photo`; what was there stays.
         """
-        source = _array_of(source) if isinstance(source, Tensor) else source
+        source = as_array(source) if isinstance(source, Tensor) else source
         seen = preview(source, PREVIEW)
         with lock:
             self._source, self.photo_code = None, code  # none yet: its first box is no change of mind
@@ -105,9 +105,12 @@ class PhotoSession(ClassSession):
 
     def _prepare(self) -> None:
         read = partial(wanted, self.network, **self._asked())
-        self.submit(lambda progress: read(), self._prepared, kind="photo", interactive=True)
+        publish = partial(self._prepared, self._source)
+        self.submit(lambda progress: read(), publish, kind="photo", interactive=True)
 
-    def _prepared(self, found: Wanted) -> None:
+    def _prepared(self, source: Any, found: Wanted) -> None:
+        if source is not self._source:  # a saved inversion was opened meanwhile
+            return
         self._write(target=as_rgb(as_uint8(found.image)), remarks=found.notes)
 
     @observe("fit", "box")
@@ -131,16 +134,6 @@ def middle(size: tuple[int, int], shape: tuple[int, ...]) -> tuple[float, float,
     if math.isclose(width, height, rel_tol=1e-9):
         return WHOLE
     return (1 - height) / 2, (1 - width) / 2, (1 + height) / 2, (1 + width) / 2
-
-
-def _array_of(image: Tensor) -> np.ndarray:
-    image = image[0] if image.ndim == 4 and len(image) == 1 else image
-    if image.ndim != 3 or not image.is_floating_point() or not image.isfinite().all() or image.abs().max() > 1.05:
-        raise ValueError(
-            "a tensor must be one image (channel height width), finite and within [-1, 1], got "
-            f"{tuple(image.shape)} of {image.dtype}"
-        )
-    return ((image.detach().float().cpu().clamp(-1, 1) + 1) / 2).permute(1, 2, 0).numpy()
 
 
 def as_rgb(picture: np.ndarray) -> np.ndarray:

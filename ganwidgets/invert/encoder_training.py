@@ -111,7 +111,7 @@ class Training:
         self.net.train()
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.recipe.half), torch.enable_grad():
             parts = self._apart(sample, images) if self.stage == "apart" else self._together(sample, images)
-        loss = sum(parts.values())
+            loss = sum(parts.values())  # in here, as jobs run without gradients
         if not bool(loss.isfinite()):
             raise ValueError(f"the loss became {float(loss.detach())} at step {self.number}: train with a lower `lr`")
         learn(loss, self.adam, self._rate())
@@ -265,8 +265,9 @@ def passes_gradients(network: Generator) -> bool:
     sample = drawn(network, 2, 1)
     latents = sample.latents.clone().requires_grad_()
     try:
-        images = network.images(sample.inputs(network, latents), clamp=False, grad=True)
-        (slope,) = torch.autograd.grad(images.sum(), latents, allow_unused=True)
+        with torch.enable_grad():  # jobs run without
+            total = network.images(sample.inputs(network, latents), clamp=False, grad=True).sum()
+        (slope,) = torch.autograd.grad(total, latents, allow_unused=True)
     except RuntimeError:
         return False
     return slope is not None and bool(slope.isfinite().all())

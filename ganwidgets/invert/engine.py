@@ -15,7 +15,9 @@ from ganwidgets.invert.losses import Losses, label
 from ganwidgets.invert.photo import Wanted, wanted
 from ganwidgets.invert.reconstruct import searching
 from ganwidgets.invert.refine import Step
-from ganwidgets.invert.sample import is_kept
+from ganwidgets.invert.resume import resumed
+from ganwidgets.invert.sample import edits_in_force, is_kept
+from ganwidgets.invert.start import Start
 from ganwidgets.invert.statistics import editability
 from ganwidgets.invert.strategies import DEFAULT, Strategy, space_of, strategy_named
 from ganwidgets.models.conditional import ConditionalGenerator
@@ -25,6 +27,10 @@ from ganwidgets.results.inversion import Editability, Inversion, errors_between
 
 SHOW_EVERY = 0.15
 """Seconds between two pictures of a running search."""
+
+MOST_SEED = 2**32 - 1
+_WENT_ON = "Was stopped, and went on from step"
+_BREAKS = 8  # that a note tells of
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +73,12 @@ class _Job:
     seed: int
     starts: int
     losses: Losses | None
+    resume: Inversion | None
+
+    @property
+    def steps_before(self) -> int:
+        """Those of the search that goes on."""
+        return self.resume.steps if self.resume else 0
 
 
 def inverting(
@@ -82,43 +94,65 @@ def inverting(
     seed: int = 1,
     fit: str = "crop",
     box: Sequence[float | int] | None = None,
+    resume: Inversion | None = None,
 ) -> Iterator[Snapshot]:
     """The search for a photo, step by step; the last snapshot holds the `Inversion`.
 
-    It may be told to stop: `search.send(True)` ends it with the best state so far (`stopped` is then "cancelled"). For
-    arguments and errors see `invert`.
+    After its first snapshot it may be told to stop: `search.send(True)` gives the last one, with the best state so far
+    (`stopped` is then "cancelled"). For arguments and errors see `invert`.
     """
     chosen = strategy_named(strategy, network)
     name = chosen_layer(network, layer)
     for argument, value, least in (("steps", steps, 0), ("starts", starts, 1), ("seed", seed, 0)):
         if value is not None:
             whole_number(argument, value, least)
+    if seed > MOST_SEED:
+        raise ValueError(f"`seed` must be at most {MOST_SEED}, got {seed}")
+    if edits_in_force(network):
+        raise ValueError(
+            "`network` must be without edits in force, as an inversion could not say of which it is: make a network "
+            "that carries them (`ganwidgets.models.with_edits`)"
+        )
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"`time_limit` must be a number of seconds above 0, got {time_limit!r}")
-    job = _Job(network, wanted(network, photo, fit=fit, box=box), chosen, name, seed, starts, losses)
-    return _snapshots(job, steps, time_limit)
+    job = _Job(network, wanted(network, photo, fit=fit, box=box), chosen, name, seed, starts, losses, resume)
+    if resume is None:
+        return _snapshots(job, steps, time_limit)
+    start = resumed(network, job.wanted.image, resume, chosen, name, losses)
+    steps = max(chosen.steps, resume.total_steps) if steps is None else steps
+    if starts != 1 or steps <= resume.steps:
+        asked = f"`starts` must be 1, got {starts}" if starts != 1 else f"`steps` must be above {resume.steps}"
+        raise ValueError(f"{asked}: the search that goes on has one start, and {resume.steps} steps behind it")
+    return _snapshots(job, steps, time_limit, start)
 
 
-def _snapshots(job: _Job, steps: int | None, time_limit: float | None) -> Iterator[Snapshot]:
-    began, shown, curve = time.monotonic(), 0.0, []
+def _snapshots(
+    job: _Job, steps: int | None, time_limit: float | None, start: Start | None = None
+) -> Iterator[Snapshot]:
+    began, shown, curve = time.monotonic(), 0.0, [] if job.resume is None else job.resume.curve[:-1].tolist()
+    moved = began  # when the first step began: what comes before it says nothing of how long a step takes
     options = {name: getattr(job, name) for name in ("layer", "losses", "starts", "seed")}
-    options |= {"steps": steps, "time_limit": time_limit}
+    options |= {"steps": steps, "time_limit": time_limit, "resume": start}
     for step in searching(job.network, job.wanted.image[None], job.strategy, **options):
         best = int(step.loss.argmin())
         curve.append((step.step, float(step.loss[best]), float(step.psnr[best])))
         now = time.monotonic()
-        if step.stopped or not step.step or now - shown >= SHOW_EVERY:
+        moved = now if step.step == job.steps_before else moved
+        if step.stopped or step.step == job.steps_before or now - shown >= SHOW_EVERY:
             shown = now
             ended = _inversion(job, step, best, curve, began) if step.stopped else None
-            if (yield _snapshot(job, step, best, curve, began, ended)) and not step.stopped:
+            if (yield _snapshot(job, step, best, curve, began, moved, ended)) and not step.stopped:
                 cancelled = replace(step, stopped="cancelled")
-                yield _snapshot(job, step, best, curve, began, _inversion(job, cancelled, best, curve, began))
+                ended = _inversion(job, cancelled, best, curve, began)
+                yield _snapshot(job, step, best, curve, began, moved, ended)
                 return
 
 
-def _snapshot(job: _Job, step: Step, best: int, curve: list, began: float, inversion: Inversion | None) -> Snapshot:
-    image, seconds = step.images[best].cpu(), time.monotonic() - began
-    remaining = seconds / step.step * (step.total - step.step) if step.step else -1.0
+def _snapshot(
+    job: _Job, step: Step, best: int, curve: list, began: float, moved: float, inversion: Inversion | None
+) -> Snapshot:
+    image, now, done = step.images[best].cpu(), time.monotonic(), step.step - job.steps_before
+    remaining = (now - moved) / done * (step.total - step.step) if done else -1.0
     return Snapshot(
         step.step,
         step.total,
@@ -126,7 +160,7 @@ def _snapshot(job: _Job, step: Step, best: int, curve: list, began: float, inver
         (image - job.wanted.image).abs().mean(0) / 2,
         curve[-1][1],
         curve[-1][2],
-        seconds,
+        now - began,
         0.0 if inversion else remaining,
         torch.tensor(curve),
         inversion,
@@ -145,23 +179,33 @@ def _inversion(job: _Job, step: Step, best: int, curve: list, began: float) -> I
         class_vector=_class_vector(network, space, own),
         residuals={layer: maps[0].cpu() for layer, maps in own.residuals.items()},
         reconstruction=reconstruction,
-        strategy=job.strategy.name,
+        strategy=job.strategy.told,
         layer=job.layer,
         seed=job.seed,
         steps=step.step,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began + (job.resume.seconds if job.resume else 0.0),
         stopped=step.stopped,
         curve=torch.tensor(curve),
         errors=errors_between(reconstruction, job.wanted.image),
         network_name=network.name,
         network_fingerprint=network.fingerprint,
-        photo_sha256=job.wanted.sha256,
+        photo_sha256=job.resume.photo_sha256 if job.resume else job.wanted.sha256,
         editability=_editability(network, space, job.layer, own),
-        notes=(*job.wanted.notes, *step.notes),
+        notes=(*_notes(job), *step.notes),
         total_steps=step.total,
-        starts=job.starts,
+        starts=job.resume.starts if job.resume else job.starts,
         losses=label(job.losses),
     )
+
+
+def _notes(job: _Job) -> tuple[str, ...]:
+    """What was done to the photo, and that the search went on, and from where."""
+    if job.resume is None:
+        return job.wanted.notes
+    earlier = [note for note in job.resume.notes if not note.startswith(_WENT_ON)]
+    told = [note[len(_WENT_ON) :].strip(" .").split(", ") for note in job.resume.notes if note.startswith(_WENT_ON)]
+    breaks = [*(step for steps in told for step in steps), str(job.resume.steps)][-_BREAKS:]
+    return *dict.fromkeys([*earlier, *job.wanted.notes]), f"{_WENT_ON} {', '.join(breaks)}."
 
 
 def _editability(network: Generator, space: str, layer: str, own: Variables) -> Editability:
@@ -194,6 +238,7 @@ def invert(
     seed: int = 1,
     fit: str = "crop",
     box: Sequence[float | int] | None = None,
+    resume: Inversion | None = None,
     progress: Callable[[float], Any] | None = None,
 ) -> Inversion:
     """The latent and the maps with which a network draws a photo.
@@ -204,19 +249,22 @@ def invert(
             (channel height width) of the network's own size in [-1, 1].
         strategy: name of a strategy; see `STRATEGIES`.
         layer: the edit layer; None takes the usual one.
-        steps: at most; None takes the strategy's own number.
+        steps: at most, those of `resume` included; None takes the strategy's own number.
         losses: how pictures are compared.
         starts: how many to try side by side; the best one is kept.
         time_limit: seconds after which the search ends. What is done once for a network does not count: drawing the
             sample, learning from it, training an encoder.
-        seed: of the noise.
+        seed: of the noise, below 2**32.
         fit: what happens to a photo of another shape: "crop", "letterbox" or "stretch".
         box: (top, left, bottom, right) of the part of the photo to take, in shares of it.
+        resume: what an earlier search for this photo found when it was stopped: this one goes on from there, with the
+            same strategy, layer and losses.
         progress: called with the share done; what it raises stops the search.
 
     Raises:
         FileNotFoundError: no such photo.
-        ValueError: no picture, no such strategy or layer, or a network without gradients.
+        ValueError: no picture, no such strategy or layer, a network without gradients or with edits in force, or an
+            earlier inversion of something else.
         TypeError: an argument of another kind.
     """
     search = inverting(
@@ -231,6 +279,7 @@ def invert(
         seed=seed,
         fit=fit,
         box=box,
+        resume=resume,
     )
     for shot in search:
         if progress is not None:

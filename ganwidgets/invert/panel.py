@@ -18,10 +18,12 @@ from ganwidgets.invert.drawing import chosen_layer
 from ganwidgets.invert.panel_wires import WiredPanel
 from ganwidgets.jobs import Controller
 from ganwidgets.models.checkpoints import load
-from ganwidgets.paint import panel as paint_panel
 from ganwidgets.paint import photo_files
+from ganwidgets.paint.panel import panel as painting_panel
 from ganwidgets.panels import callable_module, class_picker, is_scenes, network_name
+from ganwidgets.results.foreign import read_limited
 from ganwidgets.results.inversion import Inversion
+from ganwidgets.results.inversion_files import format_of, is_saved
 
 
 def panel(
@@ -32,7 +34,8 @@ def panel(
     Args:
         network: a generator, or what `ganwidgets.load` makes one of.
         photo: to begin with: a path, the bytes of a file, a PIL image, an array, a tensor, or an `Inversion` that was
-            made before. None waits for one.
+            made before. A file may also be a saved inversion, or a painted photo, whatever it is called. None waits
+            for one.
         run: search as soon as there is a photo.
         judge: compare with the generator's own pictures afterwards, in the background.
         key: panels of one key replace each other; by default those of one notebook cell do, when it is run again.
@@ -99,7 +102,7 @@ class Panel(WiredPanel):
         layers = [name for name in network.map_layers if "." not in name] or list(network.map_layers)
         layers = layers if self.session.layer in layers else [*layers, self.session.layer]
         self.more = ui.Controls(fields=[*views.SETTINGS, views.layer_field(layers)])
-        self.run_bar = ui.RunBar(label="Invert", resumable=False)
+        self.run_bar = ui.RunBar(label="Invert", noun="step")
         self.compare = ui.Compare(message="What the generator draws for the photo appears here.")
         self.error = ui.ImageGrid(title="Where it is off", message="No picture yet.", multiple=False)
         self.nearness = ui.Curve(x_label="step", y_label="PSNR [dB]", message="No steps yet.")
@@ -138,17 +141,19 @@ class Panel(WiredPanel):
 
     def _take(self, name: str, content: bytes) -> None:
         """A photo, or a saved inversion, painted on or not; which of them, the content says."""
-        if not name.lower().endswith(".safetensors"):
-            return self.session.open(content, name)
-        try:
-            self.session.load(content)
-        except ValueError as error:
-            try:
-                painted = photo_files.from_bytes(content, self.session.network)
-            except ValueError:
-                raise error from None
+        if is_saved(name, content):
+            self._take_saved(content)
+        else:
+            self.session.open(content, name)
+
+    def _take_saved(self, content: bytes) -> None:
+        if format_of(content) == photo_files.FORMAT:
+            network = self.session.network_of(photo_files.inversion_of(content))
+            painted = photo_files.from_bytes(content, network)
             self.session.adopt(painted.inversion)
             self.paint(painted)
+        else:
+            self.session.load(content)
 
     def _file(self, name: str) -> tuple[str, bytes]:
         s = self.session
@@ -174,10 +179,12 @@ class Panel(WiredPanel):
         s = self.session
         if isinstance(photo, Inversion):
             s.adopt(photo)
-        elif isinstance(photo, str | Path) and str(photo).lower().endswith(".safetensors"):
-            s.load(photo)
+        elif isinstance(photo, str | Path) and is_saved(photo):
+            read_limited(photo, photo_files.MOST_BYTES, "a saved inversion", self._take_saved)
         elif isinstance(photo, str | Path):
             s.open(photo, Path(photo).name, code=repr(str(photo)))
+        elif isinstance(photo, bytes):
+            self._take("the photo", photo)
         else:
             s.open(photo)
         return self.wait() if wait else self
@@ -201,7 +208,7 @@ class Panel(WiredPanel):
         photo = s.inversion if photo is None else photo
         if photo is None:
             raise ValueError("There is no inversion yet: open a photo, and wait for it.")
-        old, self.painting = self.painting, paint_panel.panel(photo, network=s.found_in, **options)
+        old, self.painting = self.painting, painting_panel(photo, network=s.found_in, **options)
         self.below.children = [self.painting.layout]
         if old is not None:
             old.close()

@@ -12,10 +12,12 @@ from PIL import Image
 
 from ganwidgets.invert.controller_photo import EXAMPLE_NAMES, as_rgb
 from ganwidgets.invert.strategies import STRATEGIES, Strategy
+from ganwidgets.results import inversion_files
 from ganwidgets.results.inversion import Editability, Inversion, as_uint8
 from ganwidgets.ui import palette, sheets
 
-ENDINGS = [".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".safetensors"]
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+ENDINGS = [*PHOTOS, *inversion_files.ENDINGS]
 MAX_SIDE = 2048  # of a photo that comes from the browser [px]
 LIVE_PNG = 256 * 256  # pixels: a larger picture travels as JPEG while it still changes
 ERROR_TOP = 0.2  # share of the range at which the scale of errors ends
@@ -167,14 +169,15 @@ def lines(curve: np.ndarray | None, adapting: np.ndarray | None, column: int) ->
 
 def run_words(
     state: str, step: int, total: int, psnr: float, stale: bool, notes: Sequence[str], inversion: Inversion | None
-) -> tuple[str, str]:
-    """Status and note of the bar that searches."""
+) -> tuple[str, int, int, str]:
+    """Status, steps done and at most, and note of the bar that searches."""
     psnr = psnr if inversion is None else inversion.errors.psnr  # that of an adaptation stands elsewhere
-    done = f"step {step} of {total}, {psnr:.1f} dB" if total and psnr else ""
-    if state == "running" and not done:
-        done = "looking for a start"
-    changed = "The photo or a setting has changed: press Invert." if stale and state != "running" else ""
-    return state, " · ".join(filter(None, (changed or done, *(() if state == "running" else notes))))
+    if stale and state != "running":
+        return state, 0, 0, " · ".join(["The photo or a setting has changed: press Invert.", *notes])
+    known = bool(total and psnr)
+    found = f"{psnr:.1f} dB" if known else "looking for a start" if state == "running" else ""
+    told = " · ".join(filter(None, (found, *(() if state == "running" else notes))))
+    return state, step if known else 0, total if known else 0, told
 
 
 def facts(
@@ -224,6 +227,11 @@ def _editable(editable: Editability) -> str:
     if not editable.n:
         return "not measured"
     return "as its own pictures" if editable.usual else "with care"
+
+
+def lowered(reason: str) -> str:
+    """A reason as it stands at a control that is off."""
+    return reason[:1].lower() + reason[1:].rstrip(".")
 
 
 def adapt_words(inversion: Inversion | None) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from traitlets import Bunch
 from ganwidgets import ui
 from ganwidgets.invert import panel_code as sources
 from ganwidgets.invert import panel_views as views
-from ganwidgets.invert.controller import SETTINGS, InvertController
+from ganwidgets.invert.controller import InvertController
 from ganwidgets.invert.controller_after import AdaptController, VerdictController
+from ganwidgets.invert.controller_search import SETTINGS
 from ganwidgets.jobs import lock
 from ganwidgets.panels import ComposedPanel, class_wires
 from ganwidgets.wiring import Wire, join, show
@@ -54,12 +55,14 @@ class WiredPanel(ComposedPanel):
         for name in ("steps", "starts", "seed", "layer"):
             yield join(s, name, self.more, "values", key=name)
         said = ["searching", "step", "total", "psnr", "stale", "remarks", "inversion"]
-        yield show(s, said, self.run_bar, ["status", "note"], views.run_words)
+        yield show(s, said, self.run_bar, ["status", "n_done", "n_total", "note"], views.run_words)
+        yield show(s, "resumable", self.run_bar, "resumable")
         yield show(s, ["progress", "remaining", "error"], self.run_bar, ["progress", "remaining", "error"], _alike)
         yield show(
             s, "photo", self.run_bar, "disabled", lambda photo: "" if photo is not None else "open a photo first"
         )
         self.run_bar.on_request("run", lambda: s.run() and None)
+        self.run_bar.on_request("resume", lambda: s.resume() and None)
         self.run_bar.on_request("cancel", s.cancel)
 
     def _wire_pictures(self) -> Iterator[Wire]:
@@ -79,7 +82,7 @@ class WiredPanel(ComposedPanel):
         told = lambda *_: views.facts(s.inversion, j.status, j.progress, j.n)  # noqa: E731
         yield show(s, "inversion", self.facts, drawn, told)
         yield show(j, ["status", "progress"], self.facts, drawn, told)
-        yield show(s, "inversion", self.judge_bar, "disabled", lambda found: "" if found else "find a photo first")
+        yield show(s, "inversion", self.judge_bar, "disabled", lambda found: views.lowered(j.missing()))
 
     def _wire_after(self) -> Iterator[Wire]:
         s, a = self.session, self.adapting

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from ganwidgets.invert.losses import Losses, Target
 from ganwidgets.invert.refine import Settings, Step, refining
 from ganwidgets.invert.sample import batch_size, latents, sampling, thumbnail
 from ganwidgets.invert.search_state import chosen
-from ganwidgets.invert.start import joined, prepare, started
+from ganwidgets.invert.start import Start, joined, prepare, started
 from ganwidgets.invert.statistics import scales
 from ganwidgets.invert.strategies import DEFAULT, Strategy, space_of, strategy_named
 from ganwidgets.models.generator import Generator
@@ -87,23 +88,28 @@ def searching(
     starts: int = 1,
     seed: int = 1,
     time_limit: float | int | None = None,
+    resume: Start | None = None,
 ) -> Iterator[Step]:
     """The search for one batch that fits into memory, step by step.
 
     The first time, the network draws a sample of its own pictures: meanwhile the steps, all of number 0, show the
     nearest of those. What is done once for a network (the sample, what is learned from it) does not count for the time
-    limit. With several starts, pictures follow each other start by start.
+    limit. With several starts, pictures follow each other start by start. With `resume`, where an earlier search ended,
+    no other start is looked for, and its steps count among `steps`.
     """
     layer, space = chosen_layer(network, layer), space_of(strategy, network)
     steps = strategy.steps if steps is None or not strategy.steps else steps
+    steps -= 0 if resume is None else min(steps, resume.steps)
     rates = {"rate": strategy.rate, "residual_rate": strategy.residual_rate, "noise": strategy.noise}
     settings = Settings(steps, strategy.latent, seed=seed, time_limit=time_limit, **rates)
     images, losses, began = images.to(network.device), Losses() if losses is None else losses, time.monotonic()
-    yield from _nearest_while_drawing(network, images.repeat(starts, 1, 1, 1), space, steps)
-    prepare(network, strategy.start, space, layer)
+    if resume is None:
+        yield from _nearest_while_drawing(network, images.repeat(starts, 1, 1, 1), space, steps)
+        prepare(network, strategy.start, space, layer)
     counting = time.monotonic()
-    found = [started(network, images, strategy.start, space, layer, rank=rank) for rank in range(starts)]
-    start, names = joined(found), residual_layers(network, layer, strategy.residuals)
+    looked_for = partial(started, network, images, strategy.start, space, layer)
+    start = joined([looked_for(rank=rank) for rank in range(starts)]) if resume is None else resume
+    names = residual_layers(network, layer, strategy.residuals)
     target = Target(images.repeat(starts, 1, 1, 1), losses)
     own = scales(network, space, names)
     yield from refining(Drawing(network, space), target, start, own, settings, began, counting)

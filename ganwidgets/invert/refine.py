@@ -28,7 +28,7 @@ class Settings:
     """How the search goes.
 
     Attributes:
-        steps: at most.
+        steps: at most, beside those that the start has behind it.
         latent: whether the latent changes.
         classes: whether the class vector changes, where there is one.
         rate: length of a step of the latent and of the class vector [standard deviations].
@@ -59,7 +59,7 @@ class Step:
     """Where a search is: the best state of every picture so far.
 
     Attributes:
-        step: steps done.
+        step: steps done, those before this search included.
         total: at most.
         loss: of the best state.
         psnr: of the best state [dB].
@@ -127,6 +127,7 @@ class _Search:
         self.leaves = [leaf.requires_grad_() for leaf, _ in moving]
         self.rates = [rate for _, rate in moving]
         self.steps = settings.steps if moving else 0
+        self.before = start.steps
         if moving:
             self.adam = torch.optim.Adam([{"params": [leaf]} for leaf in self.leaves])
         fixed = not any(leaf is self.point.latent or leaf is self.point.logits for leaf in self.leaves)
@@ -140,7 +141,9 @@ class _Search:
         """Draw, compare, and keep what is better than before."""
         last = step == self.steps
         with torch.set_grad_enabled(not last):
-            point, images = self._drawn(0.0 if last else self._shift(step), step, grad=not last)
+            found_before = self.before and not step  # as it was found: noise would lose it
+            shift = 0.0 if last or found_before else self._shift(step)
+            point, images = self._drawn(shift, step, grad=not last)
             if images is None:
                 self.loss = None
                 return
@@ -167,7 +170,7 @@ class _Search:
             if bool(bad.any()):
                 self.marks.fail(bad, step)
                 leaf.grad = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
-        share = step / self.steps
+        share = (self.before + step) / (self.before + self.steps)
         factor = min(1.0, (step + 1) / _WARM) * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * share)) / 2)
         for group, rate in zip(self.adam.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
@@ -197,13 +200,14 @@ class _Search:
             images = best.images.clamp(-1, 1)
             found, variables = psnr(images, self.target.images), best.point.variables(self.scales)
         seconds, notes = time.monotonic() - self.began, self._notes() if stopped else ()
-        return Step(step, self.steps, best.loss, found, images, variables, seconds, stopped, notes)
+        done, total = self.before + step, self.before + self.steps
+        return Step(done, total, best.loss, found, images, variables, seconds, stopped, notes)
 
     def _notes(self) -> tuple[str, ...]:
         alone = len(self.marks.finished) == 1
         return tuple(
-            f"The search {'' if alone else f'for picture {row} '}ended at step {step}: loss or gradient were no longer "
-            "finite. The best state before is kept."
+            f"The search {'' if alone else f'for picture {row} '}ended at step {self.before + step}: loss or gradient "
+            "were no longer finite. The best state before is kept."
             for row, step in sorted(self.marks.failed.items())
         )
 
@@ -228,7 +232,8 @@ class _Search:
     def _shift(self, step: int) -> Tensor | float:
         """Noise for the latents, less and less of it; 0 for none."""
         settings, latent = self.settings, self.point.latent
-        size = settings.noise * max(0.0, 1 - step / max(1.0, settings.quiet * self.steps)) ** 2
+        share = (self.before + step) / max(1, self.before + self.steps)
+        size = settings.noise * max(0.0, 1 - share / settings.quiet) ** 2 if settings.quiet else 0.0
         if not size or not settings.latent:
             return 0.0
         # The same noise for every picture, so that none depends on how many there are.
@@ -250,11 +255,13 @@ class _Search:
 
 
 def _first_point(drawing: Drawing, start: Start, scales: Scales) -> Point:
-    """The start, without residuals."""
+    """The start; residuals are 0 where none were found before."""
     network, latent = drawing.network, start.latent.detach().float()
     residuals = {
         layer: torch.zeros(len(latent), *network.layers[layer].shape, device=latent.device)
-        for layer in scales.residuals
+        if layer not in start.residuals
+        else start.residuals[layer].detach().to(latent) / scale
+        for layer, scale in scales.residuals.items()
     }
     return Point(latent / scales.deviation, None if start.logits is None else start.logits.clone(), residuals)
 

@@ -1,6 +1,6 @@
 """What can be read off a thumbnail: ridge regressions to the edit layer's activations and to latents.
 
-They learn from the network's own pictures, and are kept as long as those are.
+They learn from the network's own pictures, and are kept as long as those are, or as `statistics.lately` says.
 """
 
 import torch
@@ -9,17 +9,17 @@ from torch import Tensor
 
 from ganwidgets.invert.ridge import Ridge, RidgeInputs
 from ganwidgets.invert.sample import OwnSample, thumbnail
-from ganwidgets.invert.statistics import remembered, sample_acts
+from ganwidgets.invert.statistics import lately, remembered, sample_acts
 from ganwidgets.models.generator import Generator
 
 
 def acts_regression(network: Generator, sample: OwnSample, layer: str) -> Ridge:
     """From thumbnails to the activations of a layer."""
-    kept = remembered(sample)
-    if ("regression", layer) not in kept:
+    kept = lately(sample, "layer", layer)
+    if "regression" not in kept:
         acts = sample_acts(network, sample, layer, len(sample.z))
-        kept["regression", layer] = _inputs(sample, len(acts)).regress(acts)
-    return kept["regression", layer]
+        kept["regression"] = _inputs(sample, len(acts)).regress(acts)
+    return kept["regression"]
 
 
 def latent_regression(sample: OwnSample, space: str) -> Ridge:
@@ -36,8 +36,8 @@ def rows_of(images: Float[Tensor, "batch channel height width"]) -> Float[Tensor
 
 
 def _inputs(sample: OwnSample, n: int) -> RidgeInputs:
-    kept = remembered(sample)
-    if ("inputs", n) not in kept:
+    kept = lately(sample, "inputs", n)
+    if "parts" not in kept:
         with torch.no_grad():
-            kept["inputs", n] = RidgeInputs(sample.thumbnails[:n].flatten(1))
-    return kept["inputs", n]
+            kept["parts"] = RidgeInputs(sample.thumbnails[:n].flatten(1))
+    return kept["parts"]

@@ -12,8 +12,8 @@ All work on a batch, and no picture influences another.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,10 +41,14 @@ class Start:
     Attributes:
         latent: (batch …) z, w or ws.
         logits: of the class vectors; None where the network draws without classes.
+        residuals: layer → maps that were found before; layers without begin at 0.
+        steps: taken before.
     """
 
     latent: Tensor
     logits: Float[Tensor, "batch label"] | None
+    residuals: Mapping[str, Tensor] = field(default_factory=dict)
+    steps: int = 0
 
 
 def started(

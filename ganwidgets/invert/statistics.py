@@ -22,6 +22,9 @@ N_ACTS = 256
 MOST_NUMBERS = 2**25
 """Of activations that are kept of one layer."""
 
+KEPT = 2
+"""Layers whose activations, and what was learned from them, are kept: each may take hundreds of megabytes."""
+
 _memory: "weakref.WeakKeyDictionary[OwnSample, dict]" = weakref.WeakKeyDictionary()
 
 
@@ -94,24 +97,29 @@ def scales(network: Generator, space: str, layers: Sequence[str]) -> Scales:
     latents = sample.latents(space)
     deviation, mean = torch.std_mean(latents, 0)
     deviation = deviation.clamp(min=float(deviation.mean()) * 1e-3 or 1.0)
-    found = {}
-    for layer in layers:
+    return Scales(mean, deviation, {layer: _spread(network, sample, layer) for layer in layers})
+
+
+def _spread(network: Generator, sample: OwnSample, layer: str) -> Tensor:
+    """Standard deviation of each unit, (unit 1 1); few numbers, so they are kept of every layer."""
+    kept = remembered(sample)
+    if ("spread", layer) not in kept:
         acts = sample_acts(network, sample, layer)
         spread = acts.transpose(0, 1).flatten(1).std(1)
         spread = spread.clamp(min=float(spread.mean()) * 1e-2 or 1e-6)
-        found[layer] = spread.reshape(-1, *[1] * (acts.ndim - 2)).to(network.device)
-    return Scales(mean, deviation, found)
+        kept["spread", layer] = spread.reshape(-1, *[1] * (acts.ndim - 2)).to(network.device)
+    return kept["spread", layer]
 
 
 def clouds(network: Generator, space: str, layer: str) -> tuple[Cloud, Cloud | None]:
     """Sampled latents, and sampled activations of a layer (means over the map)."""
     sample = own_sample(network)
-    kept = remembered(sample)
-    if ("cloud", space, layer) not in kept:
+    kept = lately(sample, "layer", layer)
+    if ("cloud", space) not in kept:
         latents = Cloud(sample.latents("z" if space == "z" else "w").flatten(1).cpu())
         acts = sample_acts(network, sample, layer, len(sample.z)).cpu()
-        kept["cloud", space, layer] = latents, Cloud(acts.flatten(2).mean(2)) if acts.ndim > 2 else None
-    return kept["cloud", space, layer]
+        kept["cloud", space] = latents, Cloud(acts.flatten(2).mean(2)) if acts.ndim > 2 else None
+    return kept["cloud", space]
 
 
 def editability(network: Generator, space: str, layer: str, latent: Tensor, acts: Tensor | None) -> Editability:
@@ -127,15 +135,24 @@ def editability(network: Generator, space: str, layer: str, latent: Tensor, acts
 
 @torch.no_grad()
 def sample_acts(network: Generator, sample: OwnSample, layer: str, n: int = N_ACTS) -> Tensor:
-    """Activations of a layer for the first `n` pictures of the sample, or as many as fit; kept in memory."""
+    """Activations of a layer for the first `n` pictures of the sample, or as many as fit; kept as `lately` says."""
     n = max(8, min(n, len(sample.z), MOST_NUMBERS // prod(network.layer_info(layer).shape)))
-    kept = remembered(sample)
-    if layer not in kept or len(kept[layer]) < n:
+    kept = lately(sample, "layer", layer)
+    if "acts" not in kept or len(kept["acts"]) < n:
         latents = sample.z[:n].split(batch_size(network))
-        kept[layer] = torch.cat([network.acts(part, layer, grad=False).float() for part in latents])
-    return kept[layer][:n]
+        kept["acts"] = torch.cat([network.acts(part, layer, grad=False).float() for part in latents])
+    return kept["acts"][:n]
 
 
 def remembered(sample: OwnSample) -> dict:
     """What was computed of a sample; it lives as long as the sample."""
     return _memory.setdefault(sample, {})
+
+
+def lately(sample: OwnSample, kind: str, which: str | int) -> dict:
+    """What was computed of a sample for one of a kind, such as a layer; of each kind only the last ones are kept."""
+    kept = remembered(sample).setdefault(kind, {})
+    found = kept[which] = kept.pop(which, {})  # now it is the last
+    for old in list(kept)[:-KEPT]:
+        kept.pop(old, None)
+    return found

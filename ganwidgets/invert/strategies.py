@@ -43,6 +43,11 @@ class Strategy:
     residual_rate: float = 0.1
     noise: float = 0.0
 
+    @property
+    def told(self) -> str:
+        """The name as results tell it: it says so where another strategy than this one is known by it."""
+        return self.name if STRATEGIES.get(self.name, self) == self else f"{self.name} (changed)"
+
 
 _ALL = (
     Strategy("z", "nearest of many samples, then the latent", "best", 300, latent=True),

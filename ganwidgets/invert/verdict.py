@@ -66,7 +66,8 @@ def judge(
         progress: called with the share done.
 
     Raises:
-        ValueError: another network than the one it was found in, other losses, or fewer than 2 pictures.
+        ValueError: another network than the one it was found in, other losses, a search that was stopped before it
+            began, or fewer than 2 pictures.
     """
     for state in judging(network, inversion, n=n, losses=losses, strategy=strategy, cache=cache):
         if progress is not None:
@@ -98,6 +99,11 @@ def judging(
     strategy = STRATEGIES.get(inversion.strategy) if strategy is None else strategy
     if strategy is None:
         raise ValueError(f"`strategy` must be given: {inversion.strategy!r} is none of {list(STRATEGIES)}")
+    if not_begun(inversion):
+        raise ValueError(
+            "`inversion` must be of a search that began, but it was stopped before: own pictures are found from a "
+            "start that this photo never got. Search again, or go on with it (`resume`)"
+        )
     return _judging(network, inversion, strategy, n, losses, cache)
 
 
@@ -131,6 +137,11 @@ def _judging(
     if named:
         _memory[key] = own
     yield Judging(1.0, inversion.with_verdict(verdict_of(inversion.errors.psnr, own)))
+
+
+def not_begun(inversion: Inversion) -> bool:
+    """Whether the search was stopped before its first step, perhaps while the sample was drawn."""
+    return inversion.stopped == "cancelled" and inversion.steps == 0 < inversion.total_steps
 
 
 def verdict_of(psnr: float, own: Float[Tensor, " picture"]) -> Verdict:

@@ -7,9 +7,7 @@ a JSON file. `panel` paints in a notebook, and `PaintController` is the session 
 `Inversion` in the generator; `save_photo` and `load_photo` keep it, with its strokes, in one file.
 """
 
-from importlib import import_module
-from typing import Any
-
+from ganwidgets.later import files_of, loader
 from ganwidgets.paint.brushes import Brush, brushes
 from ganwidgets.paint.clips import Clip, copy_region, paste
 from ganwidgets.paint.files import from_json, load, save, to_json
@@ -20,7 +18,8 @@ from ganwidgets.paint.report import PaintReport, report
 from ganwidgets.paint.stack import StrokeStack
 from ganwidgets.paint.strokes import PaintEdit, Stroke, edits
 
-_CONTROLLERS = ("PaintController",)
+# Loaded when asked for: a script that only paints needs no traitlets.
+_LATER = {"controller": ("PaintController",), "panel": ("panel",)}
 
 __all__ = [
     "Brush",
@@ -43,16 +42,7 @@ __all__ = [
     "save",
     "save_photo",
     "to_json",
-    "panel",
-    *_CONTROLLERS,
+    *files_of(_LATER),
 ]
 
-
-def __getattr__(name: str) -> Any:  # a script that only paints needs no traitlets
-    if name == "panel":
-        from ganwidgets.paint.panel import panel
-
-        return panel
-    if name in _CONTROLLERS:
-        return getattr(import_module("ganwidgets.paint.controller"), name)
-    raise AttributeError(f"module 'ganwidgets.paint' has no attribute {name!r}; it has {sorted(__all__)}")
+__getattr__ = loader(__name__, globals(), _LATER)

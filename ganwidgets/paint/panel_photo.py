@@ -13,10 +13,11 @@ from ganwidgets.models.checkpoints import load
 from ganwidgets.paint import photo_files
 from ganwidgets.paint.controller import PaintController
 from ganwidgets.paint.photo_canvas import OutsideErrors
+from ganwidgets.results.foreign import short
 from ganwidgets.results.inversion import Inversion
+from ganwidgets.results.inversion_files import ENDINGS, is_saved
 from ganwidgets.wiring import Wire, show
 
-ENDING = ".safetensors"
 SAVE = {"name": "photo", "label": "Save photo", "hint": "Photo, inversion and strokes: opens here again."}
 
 
@@ -24,14 +25,17 @@ def photo_of(subject: Any, network: Any) -> tuple[Any, photo_files.PaintedPhoto 
     """The generator, and the photo if one was given: an inversion, a painted photo, or the path of a saved one.
 
     Raises:
-        ValueError, TypeError: a photo without a generator, or a generator twice.
+        ValueError, TypeError: a photo without a generator, one that was not inverted, or a generator twice.
         FileNotFoundError: no such file.
     """
-    file = isinstance(subject, str | Path) and str(subject).endswith(ENDING) and network is not None
+    file = isinstance(subject, str | Path) and network is not None and is_saved(subject)
     if not file and not isinstance(subject, Inversion | photo_files.PaintedPhoto):
         if (subject is None) == (network is None):
-            got = "none" if subject is None else f"{subject!r} and {network!r}"
-            raise TypeError(f"`panel` must be given one generator, or a photo and `network`, got {got}"[:300])
+            got = "none" if subject is None else f"{_told(subject)} and {_told(network)}"
+            raise TypeError(
+                "`panel` must be given one generator, or a photo that was inverted (or the file it was saved to) and "
+                f"`network`, got {got}: ganwidgets.invert.invert(network, photo) inverts a photo"
+            )
         return network if subject is None else subject, None
     if network is None:
         raise TypeError("`network` must be the generator in which the photo was inverted: panel(inversion, network=…)")
@@ -39,6 +43,10 @@ def photo_of(subject: Any, network: Any) -> tuple[Any, photo_files.PaintedPhoto 
     if file:
         return network, photo_files.load_photo(subject, network)
     return network, photo_files.PaintedPhoto(subject) if isinstance(subject, Inversion) else subject
+
+
+def _told(given: Any) -> str:
+    return short(str(given)) if isinstance(given, str | Path) else type(given).__name__
 
 
 class PhotoParts:
@@ -52,7 +60,7 @@ class PhotoParts:
         self.painting = painting
         self.facts = ui.Facts(title="The photo", message="Looking at the photo…")
         self.refine_bar = ui.RunBar(label="Refine this edit", resumable=False)
-        self.drop = ui.FileDrop(label="Open photo", hint="one that was saved here", accept=[ENDING])
+        self.drop = ui.FileDrop(label="Open photo", hint="one that was saved here", accept=list(ENDINGS))
 
     def wires(self) -> Iterator[Wire]:
         """Follow the session, and ask it."""

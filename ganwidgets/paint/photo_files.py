@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
@@ -23,7 +21,7 @@ from ganwidgets.paint.photo_canvas import PhotoCanvas
 from ganwidgets.paint.strokes import Stroke
 from ganwidgets.results import inversion_files
 from ganwidgets.results.files import write_bytes
-from ganwidgets.results.foreign import as_json, at_most, part, read_limited, short
+from ganwidgets.results.foreign import at_most, part, read_limited, short, tensors_and_json
 from ganwidgets.results.inversion import Inversion
 
 FORMAT, VERSION = "ganwidgets painted photo", 1
@@ -91,7 +89,7 @@ def load_photo(path: str | Path, network: Generator, *, force: bool = False) -> 
 
 def to_bytes(photo: PaintedPhoto, network: Generator) -> bytes:
     """What `save_photo` writes."""
-    tensors, about = _opened(inversion_files.to_bytes(photo.inversion))
+    tensors, about = tensors_and_json(inversion_files.to_bytes(photo.inversion), _WHAT, "save_photo")
     parts = {f"{_OWN}{name}": _smaller(name, tensor) for name, tensor in tensors.items()}
     if photo.refined is not None:
         parts["refined"] = photo.refined.detach().float().cpu().contiguous()
@@ -105,13 +103,25 @@ def to_bytes(photo: PaintedPhoto, network: Generator) -> bytes:
     return to_safetensors(parts, {"ganwidgets": json.dumps(text, allow_nan=False)})
 
 
+def inversion_of(content: bytes) -> Inversion:
+    """The inversion in what `to_bytes` gave: it says in which network the photo is to be opened.
+
+    Raises:
+        ValueError: another kind of file, damaged, or too large.
+    """
+    tensors, about = tensors_and_json(at_most(content, MOST_BYTES, _WHAT), _WHAT, "save_photo")
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError(f"{_WHAT} must be as `save_photo` wrote it, but this holds something else")
+    return _inversion(tensors, part(about, "inversion", dict))
+
+
 def from_bytes(content: bytes, network: Generator, *, force: bool = False) -> PaintedPhoto:
     """A painted photo of what `to_bytes` gave, or one without strokes of a saved inversion; see `load_photo`.
 
     Raises:
         ValueError: another network's, another kind of file, damaged, or too large.
     """
-    tensors, about = _opened(at_most(content, MOST_BYTES, _WHAT))
+    tensors, about = tensors_and_json(at_most(content, MOST_BYTES, _WHAT), _WHAT, "save_photo")
     if isinstance(about, dict) and about.get("format") == inversion_files.FORMAT:
         photo = PaintedPhoto(_of_network(inversion_files.from_bytes(content), network, force))
         _check_fits(photo, network)
@@ -133,18 +143,6 @@ def from_bytes(content: bytes, network: Generator, *, force: bool = False) -> Pa
 def _smaller(name: str, tensor: Tensor) -> Tensor:
     """Maps as halves, which are near enough for pictures: they are most of a file."""
     return tensor.half() if name.startswith("adaptation/scale/") else tensor
-
-
-def _opened(content: bytes) -> tuple[dict[str, Tensor], Any]:
-    """Tensors by name, and the JSON."""
-    try:
-        tensors = from_safetensors(content)  # checks that sizes, places and kinds fit the file
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        return tensors, as_json(header.get("__metadata__", {}).get("ganwidgets", "null"), _WHAT)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
-        raise ValueError(
-            f"{_WHAT} must be as `save_photo` wrote it, but this is truncated or another format"
-        ) from error
 
 
 def _inversion(tensors: dict[str, Tensor], about: dict[str, Any]) -> Inversion:

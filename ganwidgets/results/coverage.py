@@ -133,6 +133,16 @@ class Coverage:
             raise ValueError(f"`concept` must be one of {list(self.concepts)}, got {concept!r}")
         return self.concepts.index(concept)
 
+    def shown(self, top: int = 30) -> tuple[int, ...]:
+        """Indices of the concepts of a figure: those with most area in the data, then what is named without any there.
+
+        Args:
+            top: so many of the first kind.
+        """
+        order = [int(c) for c in np.argsort(-self.area, kind="stable")[:top] if self.area[c] > 0]
+        named = [self.number(name) for name in self.over]
+        return (*order, *(c for c in named if not self.area[c] > 0))
+
     def largest(self, concept: str, side: str = DATA, k: int = 24) -> tuple[int, ...]:
         """Numbers of the images where this concept is largest, largest first; only those that show it.
 

@@ -9,6 +9,7 @@ import torch
 
 from ganwidgets.nn.areas import AreaCounts
 from ganwidgets.results.coverage import Coverage
+from ganwidgets.results.coverage_checks import about_fits, distance_fits, numbers_fit
 from ganwidgets.results.files import read_parts, write_parts
 from ganwidgets.results.fsd import FSD
 
@@ -63,14 +64,14 @@ def load(path: str | Path) -> Coverage:
 def _coverage(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Coverage:
     names = [part.name for part in fields(Coverage) if part.name not in (*_ARRAYS, "counts", "fsd")]
     about = {"segmenter_fingerprint": ""} | about  # absent from older files
+    about_fits(about)
     plain = {name: tuple(about[name]) if isinstance(about[name], list) else about[name] for name in names}
     concepts = len(plain["concepts"])
     for name, axes in _ARRAYS.items():
         shape = (concepts, 2)[:axes]
         if tensors[name].shape != shape or tensors[name].dtype.kind != "f":
             raise ValueError(f"`{name}` must be numbers of shape {shape}, got {tensors[name].shape}")
-    if len(plain["categories"]) != concepts or not all(isinstance(name, str) for name in plain["concepts"]):
-        raise ValueError("`concepts` and `categories` must be as many names")
+    numbers_fit(tensors)
     counts = {side: _counts(side, tensors, concepts) for side in ("data", "generated")}
     return Coverage(
         **plain, **{name: tensors[name] for name in _ARRAYS}, counts=counts, fsd=_fsd(about, tensors, concepts)
@@ -88,10 +89,13 @@ def _counts(side: str, tensors: dict[str, np.ndarray], concepts: int) -> AreaCou
 def _fsd(about: dict[str, Any], tensors: dict[str, np.ndarray], concepts: int) -> FSD | None:
     if "fsd" not in about:
         return None
+    distance_fits(about["fsd"], about["concepts"])
     told = {key: tuple(value) if isinstance(value, list) else value for key, value in about["fsd"].items()}
     contributions = tensors["fsd/contributions"]
-    if contributions.shape != (concepts, 2):
-        raise ValueError(f"`contributions` must be of shape {(concepts, 2)}, got {contributions.shape}")
+    if contributions.shape != (concepts, 2) or not np.isfinite(contributions).all():
+        raise ValueError(
+            f"`contributions` must be of shape {(concepts, 2)}, finite numbers, got shape {contributions.shape}"
+        )
     bias = {int(n): float(distance) for n, distance in told.pop("bias")}
     return FSD(**told, bias=bias, contributions=contributions)
 

@@ -1,14 +1,18 @@
 """Reading what others wrote: limited in size, part by part, with one sentence for whatever is wrong.
 
 A file that was saved here may come back damaged, changed by hand, or made to harm. These verbs never believe it:
-`read_limited` takes no more bytes than allowed, `as_json` takes plain JSON only, `part` takes a field of a kind,
-`usual_number` takes no infinity.
+`read_limited` takes no more bytes than allowed, `as_json` takes plain JSON only, `tensors_and_json` a whole safetensors
+file, `part` takes a field of a kind, `usual_number` takes no infinity.
 """
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.torch import load as from_safetensors
+from torch import Tensor
 
 Result = TypeVar("Result")
 
@@ -54,6 +58,25 @@ def as_json(content: str | bytes, what: str) -> Any:
         return json.loads(content, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{what} must be JSON, but this is damaged or something else: {error}") from error
+
+
+def tensors_and_json(content: bytes, what: str, writer: str = "save") -> tuple[dict[str, Tensor], Any]:
+    """Tensors by name, and the JSON in the metadata of a safetensors file; neither is checked any further.
+
+    Args:
+        content: of the file.
+        what: how errors call such a file.
+        writer: the function that writes them, for errors.
+
+    Raises:
+        ValueError: truncated, or something else.
+    """
+    try:
+        tensors = from_safetensors(content)  # checks that sizes, places and kinds fit the file
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return tensors, as_json(header.get("__metadata__", {}).get("ganwidgets", "null"), what)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
+        raise ValueError(f"{what} must be as `{writer}` wrote it, but this is truncated or another format") from error
 
 
 def part(entry: Any, name: str, kind: Any) -> Any:

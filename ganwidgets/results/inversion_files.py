@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from ganwidgets.results.adaptation import Adaptation
 from ganwidgets.results.files import write_bytes
-from ganwidgets.results.foreign import as_json, at_most, part, read_limited, short, usual_number
+from ganwidgets.results.foreign import as_json, at_most, part, read_limited, short, tensors_and_json, usual_number
 from ganwidgets.results.inversion import SPACES, STOPPED, Editability, Errors, Inversion, Verdict
 
 FORMAT, VERSION = "ganwidgets inversion", 1
 MOST_BYTES = 512 * 2**20  # of a file
 MOST_RESIDUALS, MOST_TEXT, MOST_NOTES, MOST_STARTS = 64, 400, 50, 1024
+ENDINGS = (".safetensors", ".inversion")
+"""What such files are usually called. Only a damaged one is known by that."""
+
+_MOST_HEADER = 10**8  # bytes, as safetensors itself allows
 _WHAT = "a saved inversion"
 _TENSORS = ("image", "latent", "reconstruction", "curve")
 _TEXTS = ("space", "strategy", "layer", "stopped", "network_name", "network_fingerprint", "photo_sha256", "losses")
@@ -47,6 +49,39 @@ def load(path: str | Path) -> Inversion:
         ValueError: damaged, too large, or another kind of file.
     """
     return read_limited(path, MOST_BYTES, _WHAT, from_bytes)
+
+
+def is_saved(path: str | Path, content: bytes | None = None) -> bool:
+    """Whether a file is none of a photo, but one that holds tensors: its first bytes say so, whatever it is called.
+
+    Args:
+        path: of the file, or its name where the content is given.
+        content: of the file; None reads its beginning, if there is one.
+    """
+    path = Path(path)
+    if content is None and path.is_file():
+        with path.open("rb") as file:
+            content = file.read(9)
+    head = content or b""
+    return (head[8:9] == b"{" and _header_size(head) <= _MOST_HEADER) or path.suffix.lower() in ENDINGS
+
+
+def format_of(content: bytes) -> str:
+    """Which kind of file this says it is, such as `FORMAT`; "" if it says nothing. Only its header is looked at."""
+    try:
+        header = as_json(content[8 : 8 + min(_header_size(content), _MOST_HEADER)], _WHAT)
+        return _format(as_json(header["__metadata__"]["ganwidgets"], _WHAT))
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _header_size(content: bytes) -> int:
+    return int.from_bytes(content[:8], "little")
+
+
+def _format(about: Any) -> str:
+    found = about.get("format") if isinstance(about, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def to_bytes(inversion: Inversion) -> bytes:
@@ -83,14 +118,10 @@ def from_bytes(content: bytes) -> Inversion:
 
 
 def _parts(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        tensors = from_safetensors(content)  # checks that sizes, places and kinds fit the file
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        about = as_json(header.get("__metadata__", {}).get("ganwidgets", "null"), _WHAT)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
-        raise ValueError(f"{_WHAT} must be as `save` wrote it, but this is truncated or another format") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise ValueError(f"{_WHAT} must be as `save` wrote it, but this holds something else (weights, perhaps)")
+    tensors, about = tensors_and_json(content, _WHAT)
+    if (found := _format(about)) != FORMAT:
+        what = short(found) if found else "weights, perhaps"
+        raise ValueError(f"{_WHAT} must be as `save` wrote it, but this holds something else ({what})")
     if about.get("version") != VERSION or isinstance(about["version"], bool):
         raise ValueError(f"{_WHAT} must be of format version {VERSION}, got {short(about.get('version'))}")
     return tensors, about

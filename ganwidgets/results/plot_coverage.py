@@ -13,8 +13,7 @@ SPAN, LOWEST, HIGHEST, WRITTEN = 5000, -1.0, 1.1, 1.15
 
 def plot(coverage: Coverage, top: int, maxscale: float) -> BarGraph:
     """The figure, on a canvas of its own (no pyplot state)."""
-    order = np.argsort(-coverage.area, kind="stable")[:top]
-    shown = order[coverage.area[order] > 0]
+    shown = np.array(coverage.shown(top), int)
     figure = BarGraph(figsize=(1.4 + 5.0 * max(len(shown), 10) / 30, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
@@ -27,14 +26,17 @@ def plot(coverage: Coverage, top: int, maxscale: float) -> BarGraph:
         label.set_fontweight("bold" if coverage.concepts[c] in (*coverage.under, *coverage.over) else "normal")
     title = f"{coverage.network} against {coverage.data}"
     if coverage.fsd is not None:
-        title += f"\nFSD {coverage.fsd.distance:.3g} (real against real {coverage.fsd.floor:.2g})"
+        floor = coverage.fsd.floor
+        title += f"\nFSD {coverage.fsd.distance:.3g}"
+        title += f" (real against real {floor:.2g})" if np.isfinite(floor) else ""
     figure.suptitle(title, fontsize=9, parse_math=False)
     return figure
 
 
 def _areas(axes, coverage: Coverage, shown: np.ndarray, places: np.ndarray, maxscale: float) -> None:
     low = maxscale / SPAN
-    axes.bar(places, np.maximum(coverage.area[shown], low), 0.7, color=COLORS[4], label="data")
+    area = np.where(coverage.area[shown] > 0, np.maximum(coverage.area[shown], low), 0)
+    axes.bar(places, area, 0.7, color=COLORS[4], label="data")
     generated = np.maximum(coverage.generated_area[shown], low)
     axes.plot(places, generated, color=COLORS[5], lw=1.2, marker="o", ms=2.5, label="generated")
     axes.set_yscale("log")
@@ -61,7 +63,9 @@ def _changes(axes, coverage: Coverage, shown: np.ndarray, places: np.ndarray) ->
     low, high = (np.clip(end, LOWEST, HIGHEST) for end in interval[whole].T)
     axes.vlines(places[whole], low, high, color="black", lw=0.9)
     for place, value, name in zip(places, change, named, strict=True):
-        if value > WRITTEN:
+        if np.isnan(value):  # the data show none: there is nothing to relate it to
+            axes.text(place, 0, " only generated", ha="center", va="bottom", rotation=90, fontsize=7, color=COLORS[0])
+        elif value > WRITTEN:
             color = "white" if name in coverage.over else "black"
             axes.text(place, HIGHEST, f"+{value:.0%} ", ha="center", va="top", rotation=90, fontsize=7, color=color)
     axes.axhline(0, color="black", lw=0.8)

@@ -13,14 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from ganwidgets.models.generator import Generator
 from ganwidgets.results.files import write_bytes
-from ganwidgets.results.foreign import as_json, at_most, part, read_limited, short
+from ganwidgets.results.foreign import at_most, part, read_limited, short, tensors_and_json
 from ganwidgets.results.rewrites import MOST_TEXT, LowRankEdit
 from ganwidgets.rewrite.apply import check_fits
 from ganwidgets.rewrite.stack import EditStack
@@ -107,12 +105,7 @@ def from_bytes(content: bytes, network: Generator, *, force: bool = False) -> Ed
 
 def _parts(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors by name, and the JSON."""
-    try:
-        tensors = from_safetensors(content)  # checks that sizes, places and kinds fit the file
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        about = as_json(header.get("__metadata__", {}).get("ganwidgets", "null"), _WHAT)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
-        raise ValueError(f"{_WHAT} must be as `save` wrote it, but this is truncated or another format") from error
+    tensors, about = tensors_and_json(content, _WHAT)
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError(f"{_WHAT} must be as `save` wrote it, but this holds something else (weights, perhaps)")
     if about.get("version") != VERSION or isinstance(about["version"], bool):

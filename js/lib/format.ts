@@ -56,8 +56,8 @@ export function remaining(seconds: number): string {
 }
 
 /** "640 of 1,000 images", or "640 images" while the total is not known. */
-export function doneOf(done: number, total: number): string {
-	return total > 0 ? `${count(done)} of ${plural(total, "image")}` : plural(done, "image");
+export function doneOf(done: number, total: number, noun = "image"): string {
+	return total > 0 ? `${count(done)} of ${plural(total, noun)}` : plural(done, noun);
 }
 
 const minus = (text: string): string => text.replace("-", "−");

@@ -46,7 +46,7 @@ function drawColumn({ bar, x, middle, width }: AreaColumn, layout: AreaLayout, d
 	const state = draw.selected === "" ? "" : chosen ? " gw-chosen" : " gw-other";
 	const verdict = bar.verdict === "less" || bar.verdict === "more" ? bar.verdict : "";
 	const arrow = verdict === "less" ? "▾ " : verdict === "more" ? "▴ " : "";
-	const name = `${chosen ? "✓ " : arrow}${fitLabel(bar.label || bar.key, Math.min(84, (middle + AXIS - 8) * 1.41 - 12), 6.4)}`;
+	const name = `${arrow}${fitLabel(bar.label || bar.key, Math.min(84, (middle + AXIS - 8) * 1.41 - 12), 6.4)}`;
 	return svg(
 		"g",
 		{ class: `gw-area${state}${verdict ? ` gw-named gw-${verdict}` : ""}`, role: "option", "data-key": bar.key },

@@ -1,6 +1,6 @@
 /** A picture made small enough to be sent: decoded the right way up, drawn smaller, packed again. */
 import { declaredSize } from "../lib/picture_header";
-import { MOST_BYTES } from "../lib/limits";
+import { MOST_BYTES, MOST_FILE } from "../lib/limits";
 import { shrunk, shrunkWords, sideToSend } from "../lib/shrink";
 
 export interface Packed {
@@ -11,13 +11,13 @@ export interface Packed {
 
 const HEAD = 512 * 1024; // bytes in which a JPEG says how large it is, behind its thumbnail and colour profile
 
-/** The file, or a smaller picture of it; null when it is too heavy and no picture that can be made smaller here. */
+/** The file, or a smaller picture of it; null when it is far too heavy and no picture that can be made smaller here. */
 export async function packed(file: File, maxSide: number): Promise<Packed | null> {
 	const size = declaredSize(new Uint8Array(await file.slice(0, HEAD).arrayBuffer()));
 	const side = sideToSend(size, file.size, maxSide);
 	const smaller = side === null ? null : await drawnSmaller(file, side).catch(() => null);
 	if (smaller) return smaller;
-	return file.size > MOST_BYTES ? null : { content: await file.arrayBuffer(), note: "" };
+	return file.size > MOST_FILE ? null : { content: await file.arrayBuffer(), note: "" };
 }
 
 async function drawnSmaller(file: File, side: number): Promise<Packed | null> {

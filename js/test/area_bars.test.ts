@@ -81,7 +81,7 @@ describe("area bars", () => {
 		await settle();
 		expect(model.get("selected")).toBe("tree");
 		expect(all('[aria-selected="true"]').map((option) => option.dataset.key)).toEqual(["tree"]);
-		expect(all(".gw-area-label")[1]?.textContent).toBe("✓ tree");
+		expect(all(".gw-area-label")[1]?.textContent).toBe("▾ tree");
 		press(one('[role=option][tabindex="0"]'), "ArrowRight");
 		press(one('[role=option][tabindex="0"]'), "Enter");
 		await settle();

@@ -45,11 +45,43 @@ describe("a place to drop files", () => {
 		one(".gw-drop").dispatchEvent(drag("drop", [file("a.json"), file("b.json")]));
 		expect(one("[role=status]").textContent).toBe("Take one file at a time.");
 		const large = file("l.json");
-		Object.defineProperty(large, "size", { value: 8 * 1024 * 1024 + 1 });
+		Object.defineProperty(large, "size", { value: 64 * 1024 * 1024 + 1 });
 		one(".gw-drop").dispatchEvent(drag("drop", [large]));
-		expect(one("[role=status]").textContent).toContain("at most 8 MiB reach Python");
+		expect(one("[role=status]").textContent).toContain("at most 64 MiB are sent from here");
 		await settle();
 		expect(model.sent).toEqual([]);
+	});
+	it("sends a large file piece by piece, the next when the last was taken", async () => {
+		const { model, one } = await mount(fileDrop, traits());
+		const sizes: number[] = [];
+		const send = model.send.bind(model);
+		model.send = ((content: unknown, _: unknown, given: ArrayBuffer[]) => {
+			sizes.push(given[0]?.byteLength ?? -1);
+			send(content);
+		}) as never;
+		const content = new Uint8Array(4 * 1024 * 1024 + 7).fill(32);
+		one(".gw-drop").dispatchEvent(drag("drop", [new File([content], "l.json")]));
+		await sent(model);
+		expect(model.sent).toMatchObject([{ action: "file", name: "l.json", part: 0, parts: 2 }]);
+		model.answer();
+		for (let i = 0; i < 20 && model.sent.length < 2; i++) await settle();
+		expect(one("[role=status]").textContent).toBe("Sending l.json: 50 %");
+		expect(model.sent[1]).toMatchObject({ part: 1, parts: 2, upload: (model.sent[0] as { upload: string }).upload });
+		expect(sizes).toEqual([4 * 1024 * 1024, 7]);
+		model.answer();
+		await settle();
+		expect(one("[role=status]").textContent).toBe("l.json was opened.");
+	});
+	it("says no more that it is sending when Python refuses a piece", async () => {
+		const { model, one } = await mount(fileDrop, traits());
+		one(".gw-drop").dispatchEvent(drag("drop", [new File([new Uint8Array(4 * 1024 * 1024 + 7)], "l.json")]));
+		await sent(model);
+		model.answer();
+		for (let i = 0; i < 20 && model.sent.length < 2; i++) await settle();
+		model.answer("Another was opened meanwhile.");
+		await settle();
+		expect(one("[role=status]").textContent).toBe("");
+		expect((one("button") as HTMLButtonElement).disabled).toBe(false);
 	});
 	it("shows where a file would land, and leaves other drags alone", async () => {
 		const { one } = await mount(fileDrop, traits());
@@ -95,10 +127,10 @@ describe("a place to drop files", () => {
 	it("refuses what is too large and cannot be made smaller", async () => {
 		const { model, one } = await mount(fileDrop, { ...traits(), max_side: 64 });
 		const large = file("l.json");
-		Object.defineProperty(large, "size", { value: 8 * 1024 * 1024 + 1 });
+		Object.defineProperty(large, "size", { value: 64 * 1024 * 1024 + 1 });
 		one(".gw-drop").dispatchEvent(drag("drop", [large]));
 		for (let i = 0; i < 5; i++) await settle();
-		expect(one("[role=status]").textContent).toContain("at most 8 MiB reach Python");
+		expect(one("[role=status]").textContent).toContain("at most 64 MiB are sent from here");
 		expect(model.sent).toEqual([]);
 	});
 	it("takes nothing while it is disabled or without Python", async () => {

@@ -38,6 +38,7 @@ describe("numbers", () => {
 		expect(remaining(-1)).toBe("");
 		expect(doneOf(640, 1000)).toBe("640 of 1,000 images");
 		expect(doneOf(1, 0)).toBe("1 image");
+		expect(doneOf(30, 150, "step")).toBe("30 of 150 steps");
 	});
 });
 

@@ -7,7 +7,7 @@ givePageASize();
 const visible = (buttons: HTMLElement[]): (string | null)[] => buttons.filter((button) => !button.hidden).map((button) => button.textContent);
 
 describe("the run bar", () => {
-	const traits = { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, resumable: true, note: "", disabled: "", label: "" };
+	const traits = { status: "idle", progress: 0, remaining: -1, n_done: 0, n_total: 0, noun: "image", resumable: true, note: "", disabled: "", label: "" };
 	it("offers what can be done in each state", async () => {
 		const { model, all, settle } = await mount(runBar, traits);
 		const buttons = (): (string | null)[] => visible(all(".gw-run-buttons button"));
@@ -53,6 +53,10 @@ describe("the run bar", () => {
 		const { one } = await mount(runBar, { ...traits, status: "running", progress: 0.64, remaining: 12.4, n_done: 640, n_total: 1000 });
 		expect(one("[role=status]").textContent).toBe("640 of 1,000 images · about 12 s left");
 		expect(one("[role=progressbar]").getAttribute("aria-valuenow")).toBe("64");
+	});
+	it("counts what it is told to count", async () => {
+		const { one } = await mount(runBar, { ...traits, status: "cancelled", n_done: 63, n_total: 150, noun: "step", note: "30.2 dB" });
+		expect(one("[role=status]").textContent).toBe("63 of 150 steps · stopped · 30.2 dB");
 	});
 	it("speaks of images only where they are counted", async () => {
 		const { one } = await mount(runBar, { ...traits, status: "running", progress: 0.1, remaining: 8, note: "refining the edit" });

@@ -1,6 +1,6 @@
 /** A place to drop a file, or to choose one; its bytes go to Python, which says whether it can use them. */
 import type { RenderProps } from "@anywidget/types";
-import { fileTooHeavy } from "../lib/limits";
+import { fileTooHeavy, PIECE } from "../lib/limits";
 import { assign, h, icon, listen, setText } from "../parts/dom";
 import { packed } from "../parts/shrink_picture";
 import { component, type ComponentTraits } from "./component";
@@ -45,6 +45,17 @@ function render(props: RenderProps<FileDropTraits>): void {
 		setText(said, why);
 		said.classList.add("gw-refused");
 	};
+	/** One after the other, as a single message holds no large file; Python puts them together. */
+	const inPieces = async (name: string, content: ArrayBuffer): Promise<void> => {
+		const parts = Math.max(1, Math.ceil(content.byteLength / PIECE));
+		const upload = Math.random().toString(36).slice(2);
+		for (let part = 0; part < parts; part++) {
+			const piece = parts === 1 ? content : content.slice(part * PIECE, (part + 1) * PIECE);
+			await view.request("file", { name, upload, part, parts }, 0, [piece]);
+			if (signal.aborted) return;
+			if (part + 1 < parts) setText(said, `Sending ${name}: ${Math.round((100 * (part + 1)) / parts)} %`);
+		}
+	};
 	const send = async (file: File): Promise<void> => {
 		if (obstacle() !== "") return;
 		if (busy) return refuse(`${file.name} was not taken: the file before it is still being opened.`);
@@ -62,11 +73,11 @@ function render(props: RenderProps<FileDropTraits>): void {
 			const sent = await packed(file, get("max_side"));
 			if (signal.aborted) return;
 			if (sent) {
-				await view.request("file", { name: file.name }, 0, [sent.content]);
+				await inPieces(file.name, sent.content);
 				if (!signal.aborted) setText(said, [`${file.name} was opened.`, sent.note].filter(Boolean).join(" "));
 			} else refuse(heavy);
 		} catch {
-			// The reason stands in `error`.
+			if (!signal.aborted) setText(said, ""); // the reason stands in `error`
 		}
 		busy = false;
 		if (!signal.aborted) draw();

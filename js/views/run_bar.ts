@@ -10,6 +10,7 @@ export interface RunBarTraits extends ComponentTraits {
 	remaining: number;
 	n_done: number;
 	n_total: number;
+	noun: string;
 	resumable: boolean;
 	note: string;
 	disabled: string;
@@ -69,7 +70,7 @@ function render(props: RenderProps<RunBarTraits>): void {
 		if (!view.signal.aborted) update();
 	};
 	for (const button of [first, second]) listen(button, "click", () => void act(button), view.signal);
-	view.watch(["status", "progress", "remaining", "n_done", "n_total", "resumable", "note", "disabled", "label"], update);
+	view.watch(["status", "progress", "remaining", "n_done", "n_total", "noun", "resumable", "note", "disabled", "label"], update);
 	view.onLive(update);
 	update();
 	view.ready();
@@ -78,7 +79,7 @@ function render(props: RenderProps<RunBarTraits>): void {
 function sentence(view: View<RunBarTraits>): string {
 	const [state, done, total, note] = [view.get("status"), view.get("n_done"), view.get("n_total"), view.get("note")];
 	const left = state === "running" ? remaining(view.get("remaining")) : "";
-	const amount = done > 0 || (state === "running" && total > 0) ? doneOf(done, total) : "";
+	const amount = done > 0 || (state === "running" && total > 0) ? doneOf(done, total, view.get("noun")) : "";
 	const how = { idle: "", running: "", cancelled: "stopped", failed: "failed", done: "" }[state];
 	const empty = state === "idle" && !amount && !note && !view.get("label") ? "Not run yet" : "";
 	return [amount, how, left, note, empty].filter(Boolean).join(" · ");

@@ -1,5 +1,7 @@
 """Places for a brush, and values that draw what is wanted on the one kind and not on the other."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -83,7 +85,10 @@ def test_places_keep_away_from_what_is_not_wanted():
 def test_the_unit_that_draws_on_walls_only_is_found(network, contrast):
     """12 pixels are enough of 16: unit 1 alone makes red, and no other value matters."""
     wall, sky = (find_places(network, Names(), on, (4, 4), n=4, n_search=64) for on in ("wall", "sky"))
-    found = optimise_insertion(network, "units", "red", Names(), wall, contrast, avoid=sky, units=[1, 2], enough=12.0)
+    search = partial(optimise_insertion, network, "units", "red", Names(), wall, contrast)
+    found = search(avoid=sky, units=[1, 2], enough=12.0)
+    with torch.no_grad():  # also where somebody has switched gradients off
+        assert np.array_equal(search(avoid=sky, units=[1, 2], enough=12.0).value, found.value)
     assert found.value[0] >= 0.75 and found.value[1] == 0 and found.n == 4
     assert found.history[0]["gained"] == 0 and found.history[-1]["gained"] >= 12 and found.history[-1]["elsewhere"] == 0
 

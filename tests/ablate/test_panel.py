@@ -4,19 +4,10 @@ import io
 import re
 import threading
 
-import comm
 import numpy as np
 import pytest
-from comm.base_comm import BaseComm
 from PIL import Image
 from traitlets import TraitError
-
-
-class QuietComm(BaseComm):
-    """A front end that takes everything and says nothing."""
-
-    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +30,7 @@ def real(small):
 
 
 @pytest.fixture
-def make(small, dissection, reader, real, monkeypatch):
-    monkeypatch.setattr(comm, "create_comm", lambda *args, **kwargs: QuietComm(*args, **kwargs))
+def make(small, dissection, reader, real, quiet):
     from ganwidgets.ablate.panel import panel
 
     made = []
@@ -55,16 +45,6 @@ def make(small, dissection, reader, real, monkeypatch):
     yield make
     for one in made:
         one.close()
-
-
-def browser_sets(widget, **state):
-    data = {"method": "update", "state": state, "buffer_paths": []}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
-
-
-def browser_asks(widget, action, **fields):
-    data = {"method": "custom", "content": {"id": 1, "action": action, **fields}}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
 
 
 def line(panel, name):
@@ -89,7 +69,7 @@ def test_a_new_panel_shows_curves_with_chance_pictures_and_bars(make):
     assert labels[0].startswith("red (") and set(panel.choice.values) == {"concept"}
 
 
-def test_a_click_on_the_curve_switches_off_so_many_units(make):
+def test_a_click_on_the_curve_switches_off_so_many_units(browser_sets, make):
     panel = make()
     browser_sets(panel.curve_view, chosen=2)
     panel.wait(10.0)
@@ -101,7 +81,7 @@ def test_a_click_on_the_curve_switches_off_so_many_units(make):
     assert panel.units == tuple(sorted(panel.removing.rankings["random"][:3]))
 
 
-def test_units_can_be_typed_and_nonsense_goes_back_with_the_reason(make):
+def test_units_can_be_typed_and_nonsense_goes_back_with_the_reason(browser_sets, make):
     panel = make()
     browser_sets(panel.edit, values={**panel.edit.values, "units": "5, 1-2"})
     panel.wait(10.0)
@@ -114,7 +94,7 @@ def test_units_can_be_typed_and_nonsense_goes_back_with_the_reason(make):
     assert panel.edit.values["units"] == "3"
 
 
-def test_another_concept_is_measured_at_once_and_the_first_comes_back(make):
+def test_another_concept_is_measured_at_once_and_the_first_comes_back(browser_sets, make):
     panel = make()
     first = panel.curve
     browser_sets(panel.choice, values={"concept": "blue"})
@@ -128,7 +108,7 @@ def test_another_concept_is_measured_at_once_and_the_first_comes_back(make):
     assert "none of 48 contains 'green'" in panel.curve_bar.error and panel.curve_view.lines == []
 
 
-def test_another_layer_is_dissected_and_measured(make):
+def test_another_layer_is_dissected_and_measured(browser_sets, make):
     panel = make()
     browser_sets(panel.picker, layer="layer2")
     panel.wait(30.0)
@@ -138,7 +118,7 @@ def test_another_layer_is_dissected_and_measured(make):
         panel.layer = "layer3"
 
 
-def test_cancel_in_the_middle_keeps_the_orders_that_are_done_and_run_goes_on(make):
+def test_cancel_in_the_middle_keeps_the_orders_that_are_done_and_run_goes_on(browser_asks, make):
     panel = make(run=False)
 
     def press_cancel(change):
@@ -173,7 +153,7 @@ def test_pictures_change_while_curves_are_measured(make):
 # Inserting
 
 
-def test_the_table_says_where_red_can_be_and_why_nothing_happened(make):
+def test_the_table_says_where_red_can_be_and_why_nothing_happened(browser_sets, browser_asks, make):
     panel = make()
     assert panel.table.rows == [] and "Press Run to set this unit in every place" in panel.table.message
     browser_asks(panel.place_bar, "run")
@@ -196,7 +176,7 @@ def test_the_table_says_where_red_can_be_and_why_nothing_happened(make):
 # Artifacts
 
 
-def test_suspects_are_shown_confirmed_by_eye_and_judged(make):
+def test_suspects_are_shown_confirmed_by_eye_and_judged(browser_sets, browser_asks, make):
     panel = make()
     assert "Press Run" in panel.suspects.message
     panel.searching.n, panel.searching.n_judge, panel.searching.n_random_sets = 80, 60, 2
@@ -243,7 +223,7 @@ def test_with_a_concept_the_curves_wait_for_the_quick_dissection(make):
     assert list(panel.curve.orders) == ["IoU", "effect"] and panel.removing.missing == {}
 
 
-def test_curves_measured_before_the_dissection_get_the_order_by_iou_afterwards(make):
+def test_curves_measured_before_the_dissection_get_the_order_by_iou_afterwards(browser_asks, make):
     panel = make(dissection=None, concept="red", layer="layer1", run=False)
     panel.removing.run()
     panel.wait(30.0)

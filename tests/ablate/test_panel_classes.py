@@ -5,21 +5,12 @@ import json
 import re
 from types import SimpleNamespace
 
-import comm
 import numpy as np
 import pytest
-from comm.base_comm import BaseComm
 from PIL import Image
 from traitlets import TraitError
 
 STRIPE, TWIN_A, TWIN_B, GLARE, UNREAD, DEAD = range(6)
-
-
-class QuietComm(BaseComm):
-    """A front end that takes everything and says nothing."""
-
-    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +21,7 @@ def classifier():
 
 
 @pytest.fixture
-def make(classifier, monkeypatch):
-    monkeypatch.setattr(comm, "create_comm", lambda *args, **kwargs: QuietComm(*args, **kwargs))
+def make(classifier, quiet):
     from ganwidgets.ablate import classes_panel
     from ganwidgets.testing import planted_photos
 
@@ -46,16 +36,6 @@ def make(classifier, monkeypatch):
     yield make
     for one in made:
         one.close()
-
-
-def browser_sets(widget, **state):
-    data = {"method": "update", "state": state, "buffer_paths": []}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
-
-
-def browser_asks(widget, action, **fields):
-    data = {"method": "custom", "content": {"id": 1, "action": action, **fields}}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
 
 
 # What is shown
@@ -90,7 +70,7 @@ def test_the_strip_of_a_unit_shows_the_images_it_likes_most(make):
         assert tile[: height // 4].mean() > 240 and tile[height // 2 :].mean() < 15  # the first band is lit
 
 
-def test_selected_units_show_what_the_classes_lose_together(make):
+def test_selected_units_show_what_the_classes_lose_together(browser_sets, make):
     panel = make()
     browser_sets(panel.grid, selected=[TWIN_A])
     panel.wait(10.0)
@@ -107,7 +87,7 @@ def test_selected_units_show_what_the_classes_lose_together(make):
     assert panel.bars.bars == [] and panel.bars.subtitle == ""
 
 
-def test_plots_and_grid_share_one_selection_in_both_directions(make):
+def test_plots_and_grid_share_one_selection_in_both_directions(browser_sets, make):
     panel = make()
     plots = list(panel.plots.values())
     browser_sets(plots[0], selected=[3, 0])
@@ -120,7 +100,7 @@ def test_plots_and_grid_share_one_selection_in_both_directions(make):
     assert len(panel.layout.links) == 2 + 2 * len(plots)
 
 
-def test_plots_show_attributes_against_the_chosen_drop_with_its_correlation(make):
+def test_plots_show_attributes_against_the_chosen_drop_with_its_correlation(browser_sets, make):
     panel = make()
     plot = panel.plots["l1_norm"]
     assert [point["x"] for point in plot.points] == list(range(1, 11))  # the filter of unit u has the norm u + 1
@@ -133,7 +113,7 @@ def test_plots_show_attributes_against_the_chosen_drop_with_its_correlation(make
     assert f"Pearson {found.pearson:.2f}".replace("-", "−") in plot.note
 
 
-def test_curves_are_drawn_with_a_band_and_a_click_selects_their_units(make):
+def test_curves_are_drawn_with_a_band_and_a_click_selects_their_units(browser_sets, browser_asks, make):
     panel = make()
     assert panel.curve.lines == [] and "Run" in panel.curve.message and panel.order.fields == []
     browser_asks(panel.curve_bar, "run")
@@ -148,7 +128,7 @@ def test_curves_are_drawn_with_a_band_and_a_click_selects_their_units(make):
     assert panel.units == (9,)
 
 
-def test_enter_opens_a_units_facts_and_images_of_other_classes(make):
+def test_enter_opens_a_units_facts_and_images_of_other_classes(browser_asks, make):
     panel = make()
     browser_asks(panel.grid, "detail", unit=STRIPE)
     panel.wait(10.0)
@@ -168,7 +148,7 @@ def test_enter_opens_a_units_facts_and_images_of_other_classes(make):
 # What happens
 
 
-def test_changing_the_layer_shows_what_is_kept(make):
+def test_changing_the_layer_shows_what_is_kept(browser_sets, browser_asks, make):
     panel = make()
     panel.units = [STRIPE]
     browser_sets(panel.picker, layer="mix")
@@ -185,7 +165,7 @@ def test_changing_the_layer_shows_what_is_kept(make):
         panel.units = [10]
 
 
-def test_a_cancelled_run_shows_the_images_so_far(make, monkeypatch):
+def test_a_cancelled_run_shows_the_images_so_far(browser_asks, make, monkeypatch):
     monkeypatch.setattr("ganwidgets.ablate.controller_classes.PUBLISH_INTERVAL", 0.0)
     monkeypatch.setattr("ganwidgets.ablate.controller_classes.time", SimpleNamespace(monotonic=lambda: 0.0))
     panel = make(run=False)
@@ -203,7 +183,7 @@ def test_a_cancelled_run_shows_the_images_so_far(make, monkeypatch):
     assert panel.run_bar.resumable is False
 
 
-def test_what_fails_is_said_and_nothing_is_lost(make, monkeypatch):
+def test_what_fails_is_said_and_nothing_is_lost(browser_asks, make, monkeypatch):
     panel = make()
 
     def fail(*args, **options):

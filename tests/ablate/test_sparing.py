@@ -64,6 +64,12 @@ def test_the_unit_that_draws_both_is_left_on(network):
     assert last["removed"] == pytest.approx(0.525, abs=0.02) and last["other"] <= 0.08 and last["concept"] == "blue"
 
 
+def test_it_finds_the_same_where_gradients_are_switched_off(network):
+    with torch.no_grad():
+        off = found(network, steps=5)
+    assert np.array_equal(off.alpha, found(network, steps=5).alpha)
+
+
 def test_without_a_price_both_go(network):
     alpha = found(network, allowed=1.0)
     np.testing.assert_allclose(alpha.alpha[:2], [1, 1], atol=0.03)

@@ -77,11 +77,19 @@ def test_a_photo_is_dropped_found_stopped_adapted_painted_undone_saved_and_opene
     expect(zone.get_by_role("status")).to_have_text("photo.jpg was opened.", timeout=30_000)
     expect(view.locator(".gw-crop-stage")).to_be_visible(timeout=30_000)
     bar = view.locator(".gw-run-bar").first
-    expect(bar.locator(".gw-run-status")).to_contain_text("of 100000, ", timeout=120_000)  # it converges
+    expect(bar.locator(".gw-run-status")).to_contain_text("of 100,000 steps", timeout=120_000)  # it converges
     expect(view.locator(".gw-compare-stage")).to_have_attribute("data-shown", "slider", timeout=30_000)
     bar.get_by_role("button", name="Cancel").click()
     expect(bar.get_by_role("button", name="Invert")).to_be_visible(timeout=60_000)
     notebook.eventually(lambda: notebook.ask("p.inversion is not None and p.inversion.stopped") == "cancelled", 20)
+    steps = int(notebook.ask("p.inversion.steps"))
+    bar.get_by_role("button", name="Resume").click()  # it goes on from there
+    notebook.eventually(lambda: int(notebook.ask("p.session.step")) > steps, 30)
+    bar.get_by_role("button", name="Cancel").click()
+    notebook.eventually(
+        lambda: notebook.ask("p.session.searching == 'cancelled' and p.session.resumable") == "True", 20
+    )
+    assert int(notebook.ask("p.inversion.steps")) > steps
     lines = view.locator(".gw-curve svg path")
     assert lines.count() > 0
 

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from traitlets import TraitError
 
 from ganwidgets.coverage import controller
@@ -196,6 +197,90 @@ def test_a_result_is_adopted_with_its_settings_and_its_images(make, planted):
 
     with pytest.raises(ValueError, match="`result` must be of 'planted', but it was made from"):
         make(network=planted_generator(units=3)).adopt(found)
+
+
+def test_an_adopted_result_is_repeated_by_the_next_run(make):
+    """With every one of its settings, whatever the session was given."""
+    found = make(n=30, seed=3, truncation=1.0, settings=FAST | {"level": 0.2, "batch": 10, "fit": "stretch"}).run(
+        wait=True
+    )
+    session = make(settings={"halves": 30})
+    session.adopt(found)
+    again = session.run(wait=True)
+    assert again.options == found.options and again.level == 0.2
+    np.testing.assert_array_equal(again.family_interval, found.family_interval)
+
+
+class Renamed:
+    """The reader as another segmenter: by its name, its concepts, or only by its fingerprint."""
+
+    def __init__(self, reader, **differs):
+        for name in ("name", "concepts", "categories", "slots"):
+            setattr(self, name, differs.get(name, getattr(reader, name)))
+        self.reader, self.told = reader, differs.get("told", reader.fingerprint())
+
+    def __call__(self, images):
+        return self.reader(images)
+
+    def fingerprint(self):
+        return self.told
+
+
+@pytest.mark.parametrize(
+    "differs", [{"name": "other"}, {"concepts": ("rot", "blue", "green", "red top")}, {"told": "x"}]
+)
+@pytest.mark.parametrize("common", [False, True])
+def test_a_result_of_another_segmenter_is_not_adopted(make, reader, differs, common):
+    found = make(settings=FAST | {"common": common}).run(wait=True)
+    session = make(segmenter=Renamed(reader, **differs))
+    with pytest.raises(ValueError, match="`result` must be named by the segmenter that is given"):
+        session.adopt(found)
+    assert session.result is None
+    session = make(segmenter=Renamed(reader))
+    session.adopt(found)
+    assert session.result is found
+
+
+def test_a_result_of_common_concepts_is_adopted(make, red_photos, reader):
+    from ganwidgets.segment import LabelledArrays
+
+    masks = np.ones((60, 1, 16, 16), np.uint8)
+    data = LabelledArrays(red_photos, masks, ["blue", "gold"], slots=["object"])
+    found = make(data=data, labels="own", settings=FAST | {"common": True}).run(wait=True)
+    session = make(data=data)
+    session.adopt(found)
+    assert session.result.concepts == ("blue",) and session.run(wait=True).concepts == ("blue",)
+
+
+def test_a_setting_of_another_name_is_refused_at_once(make):
+    with pytest.raises(TypeError, match=r"`fitt` must be one of the settings \['fit', .* Did you mean 'fit'"):
+        make(settings={"fitt": "crop"})
+
+
+def test_photos_that_change_while_they_are_counted_are_said_and_not_kept(make, tmp_path):
+    from PIL import Image
+
+    photos, cache = tmp_path / "photos", tmp_path / "cache"
+    photos.mkdir()
+
+    def put(colour):
+        for i in range(20):
+            Image.new("RGB", (16, 16), colour).save(photos / f"{i:02}.png")
+
+    put((255, 0, 0))
+    session = make(data=photos, n=20, cache=cache, settings=FAST | {"batch": 5})
+    changed = []
+
+    def edit(change):
+        if change.new and not changed:
+            changed.append(put((0, 255, 0)))
+
+    session.observe(edit, "n_done")
+    mixed = session.run(wait=True)
+    assert 0 < mixed.area[2] < 100 and "were changed while they were counted" in mixed.notes[-1]
+    assert not list(cache.iterdir())
+    put((255, 0, 0))
+    assert session.run(wait=True).area[0] == 100 and len(list(cache.iterdir())) == 1
 
 
 @pytest.mark.parametrize("many", [60, 4])
@@ -400,6 +485,65 @@ def test_what_was_found_belongs_to_one_comparison_and_to_its_settings(omitting):
     session.comparing.run(wait=True)
     session.look()
     assert session.result is found
+
+
+def test_what_was_found_in_a_part_of_the_images_is_not_that_of_all(omitting, make, reader):
+    """Stopped, searched, and gone on: the verdict is of the images that were counted when it was made."""
+    slow = Slow(reader)
+    session = omitting(session=make(segmenter=slow, settings=FAST | {"batch": 10}))
+    c = session.comparing
+    c.concept = "red"
+    c.run()
+    assert slow.waits.wait(20.0)
+    c.cancel()
+    slow.go.set()
+    c.wait(20.0)
+    part = session.run(wait=True)
+    assert not c.result.complete and max(part.photos.numbers) < c.result.n_data < 60
+    c.resume(wait=True)
+    session.look()
+    assert c.result.complete and session.result is None
+    whole = session.run(wait=True)
+    assert max(whole.photos.numbers) > max(part.photos.numbers)
+    c.run(wait=True)
+    session.look()
+    assert session.result is whole
+
+
+def test_what_was_found_in_photos_that_were_replaced_is_not_that_of_the_new_ones(omitting, make, tmp_path):
+    random = np.random.RandomState(0)
+
+    def put():
+        for i in range(12):
+            colour = np.zeros((16, 16, 3), np.uint8)
+            colour[:10, : random.randint(8, 16), 0] = 255  # a part is red
+            Image.fromarray(colour).save(tmp_path / f"{i:02}.png")
+
+    put()
+    session = omitting(session=make(data=tmp_path, n=12), n=4)
+    c = session.comparing
+    c.concept = "red"
+    c.run(wait=True)
+    before = session.run(wait=True)
+    c.run(wait=True)
+    session.look()
+    assert session.result is before  # the same photos, compared again
+    put()
+    c.run(wait=True)
+    session.look()
+    assert session.result is None
+
+
+def test_a_search_while_images_are_counted_looks_through_all_of_them(omitting, make, reader):
+    slow = Slow(reader)
+    session = omitting(session=make(segmenter=slow, settings=FAST | {"batch": 10}))
+    c, keys = session.comparing, []
+    c.concept = "red"
+    c.observe(lambda change: keys.append((session.look(), session._key, session._options()["known"])), "result")
+    slow.go.set()
+    c.run(wait=True)
+    assert len(keys) > 1 and len({key for _, key, _ in keys}) == 1
+    assert [known for *_, known in keys] == [None] * (len(keys) - 1) + [c.result]
 
 
 def test_the_first_results_of_a_comparison_do_not_stop_the_search(omitting):

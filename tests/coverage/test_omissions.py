@@ -11,11 +11,15 @@ from time import perf_counter
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from ganwidgets.coverage import coverage, omissions, omitting
-from ganwidgets.coverage.omissions import _areas
+from ganwidgets.coverage.judgement import judged
+from ganwidgets.coverage.omissions import _areas, checked_shares, chosen_by, images_of
 from ganwidgets.coverage.panel_photos_views import details, verdict
 from ganwidgets.coverage.sources import Data
+from ganwidgets.models import TorchGenerator
+from ganwidgets.results.omissions import Inverted
 from ganwidgets.testing import planted_generator
 
 GROUND = 0.2
@@ -212,6 +216,96 @@ def test_a_few_photos_name_nothing(network, n, named):
     assert named == ("too few" not in verdict(result))
 
 
+@pytest.mark.parametrize(("many", "named"), [(1, False), (7, False), (8, True)])
+def test_a_few_photos_with_another_concept_name_nothing(network, many, named):
+    """Twenty photos, of which few say what photos lose anyway: those few drawn again hardly vary."""
+    data = photos()
+    data[many:, :, :, :8] = GROUND
+    result = found(network, losing("blue"), data=data, n=20)
+    assert result.compared[0].any(1).sum() == many and result.beyond_interval == (1, 1) and result.named == named
+    told = f"only {many} of 20 photos show another concept of similar area"
+    assert named == (told not in str(result.notes)) == ("with another concept of its size" not in verdict(result))
+
+
+def inverted(before, kept):
+    """Pictures of 64 pixels with so much of two concepts, and so much of it in its place."""
+    before, kept = np.array(before), np.array(kept)
+    n, plain = len(before), np.zeros((len(before), 8, 8, 3), np.uint8)
+    seg = np.zeros((n, 1, 8, 8), int)
+    return Inverted(np.arange(n), plain, plain, seg, seg, before, kept, kept, np.full(n, 20.0))
+
+
+def judgement(control, kind):
+    about = {"concepts": ("tree", "house"), "categories": ("x", "x"), "settings": {}}
+    about |= {"network": "g", "data": "d", "segmenter": "s"}
+    photos = inverted([[20, 20]] * 20, [[0, 18]] * 20)  # trees are lost, houses but for a tenth are not
+    return judged("tree", photos, inverted(*control), kind, 2, about)
+
+
+@pytest.mark.parametrize(("many", "named"), [(1, False), (7, False), (8, True)])
+def test_a_few_pictures_that_say_what_a_search_loses_name_nothing(many, named):
+    """A control of other concepts, of whose twenty pictures few show one of similar area."""
+    before = [[0, 20]] * many + [[0, 0]] * (20 - many)
+    result = judgement((before, before), "other concepts")
+    assert result.excess_interval == (1, 1) and result.named == named
+    told = f"only {many} of 20 pictures of the control show a concept of similar area"
+    assert named == (told not in str(result.notes)) == ("is not known" not in verdict(result))
+
+
+@pytest.mark.parametrize(("house", "beyond"), [(20, 0.9), (0, 0.9)])
+def test_how_a_concept_compares_in_one_picture_does_not_speak_for_an_omission(house, beyond):
+    """The only picture of the control with a house loses it, or keeps it: neither makes the difference larger."""
+    result = judgement(([[20, 20]] + [[20, 0]] * 19, [[20, house]] + [[20, 0]] * 19), "same concept")
+    assert result.beyond_others == pytest.approx(beyond)
+
+
+class Bars(nn.Module):
+    """A red bar above and a blue one below, whose lengths vary by z."""
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Linear(2, 2)
+
+    def forward(self, z):
+        bars = torch.arange(32) < (6 * torch.exp(0.9 * z)).round()[:, :, None]
+        red, blue = (bar[:, None].expand(-1, 16, -1).float() for bar in bars.unbind(1))
+        none = torch.zeros_like(red)
+        return torch.stack([torch.cat([red, none], 1), torch.cat([none, none], 1), torch.cat([none, blue], 1)], 1)
+
+
+class Lengths(Spots):
+    name, concepts = "lengths", ("red", "blue", "green")
+
+    def __call__(self, images):
+        return ((images[:, 0] > 0.5) + 2 * (images[:, 2] > 0.5))[:, None].to(torch.uint8)
+
+
+@pytest.mark.parametrize("smallest", [1, 2])
+def test_photos_that_are_the_generators_own_lose_no_more_than_its_pictures(smallest):
+    """A search that loses everything shorter than so much, of any concept in any picture, and so is no omission."""
+    network = TorchGenerator(Bars(), z_shape=(2,), name="bars")
+
+    def search(images):
+        drawn = images.clone()
+        for rows in (slice(0, 16), slice(16, 32)):
+            short = images[:, :, rows].amax(1)[:, 0].sum(1) <= smallest
+            drawn[short, :, rows] = 0
+        return drawn
+
+    results = []
+    options = {"n": 80, "pool": 200, "batch": 80}
+    for repeat in range(10):
+        data = network.images(network.sample_z(200, seed=100 + repeat)).detach()
+        results.append(omissions(network, data, Lengths(), "blue", reconstruct=search, seed=repeat, **options))
+    assert {result.control_kind for result in results} == {"same concept"}
+    for name in ("excess", "beyond_others"):  # photos as small as `least` alone allows lose 7 % more
+        assert np.mean([getattr(result, name) for result in results]) == pytest.approx(0, abs=0.03), name
+    held = [low <= 0 <= high for result in results for low, high in (result.excess_interval, result.beyond_interval)]
+    assert sum(held) >= 17  # of 20, each with probability 0.95
+    for result in results:  # both are as large as a third of the usual length, 6
+        assert {part.before[:, 1].min() // 16 for part in (result.photos, result.control)} <= {2, 3}
+
+
 def brute(seg, drawn, n_concepts, reach):
     """Pixels before, after and near by looking around every pixel."""
     answers = np.zeros((3, n_concepts), int)
@@ -264,11 +358,39 @@ def test_progress_reaches_the_end(network):
         ({"least": 5.0}, "take a lower `least`"),
         ({"n": 1}, "`n` must be at least 2"),
         ({"margin": 1.5}, r"`margin` must lie in \[0, 1\)"),
+        ({"margin": float("nan")}, "`margin` must be finite, got nan"),
+        ({"least": float("nan")}, "`least` must be finite, got nan"),
+        ({"least": -5}, "`least` must lie in 0 to 100, percent of an image, got -5"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(network, options, message):
     with pytest.raises(ValueError, match=message):
         found(network, losing("blue"), **options)
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (lambda: checked_shares("x", 0.25), "`margin` must be a number, got 'x'"),
+        (lambda: checked_shares(0.4, "1"), "`least` must be a number, got '1'"),
+        (lambda: checked_shares(True, 1), "`margin` must be a number, got True"),
+        (lambda: chosen_by("found.gwc"), "`known` must be a Coverage, got str; gw.coverage.load opens a file"),
+        (lambda: images_of([1]), "`reconstruct` must give images as a tensor, or .* got list"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(check, message):
+    """In words, where nothing else looks at the types of arguments."""
+    with pytest.raises(TypeError, match=message):
+        check()
+
+
+def test_a_search_that_gives_no_images_is_refused(network):
+    with pytest.raises(TypeError, match=r"`reconstruct` must give images as a tensor, or something .* got list"):
+        found(network, lambda images: [1])
+
+
+def test_nothing_is_said_of_how_somebodys_own_search_works(network):
+    assert {"strategy", "steps"}.isdisjoint(found(network, losing("blue"), steps=3).settings)
 
 
 @pytest.mark.parametrize("answer", [lambda images: images[:, :, :8], lambda images: images * torch.nan])

@@ -58,7 +58,7 @@ def pixels(sheet):
 def test_a_new_panel_compares_and_names_what_is_missing(make):
     panel = make()
     bars = {bar["key"]: bar for bar in panel.bars.bars}
-    assert list(bars) == ["red", "red top"]  # by area; the data have no blue and no green
+    assert list(bars) == ["red", "red top", "blue"]  # by area; the data have no blue and no green
     assert bars["red"]["area"] == 50 and bars["red"]["verdict"] == bars["red top"]["verdict"] == "less"
     assert bars["red"]["change"] == pytest.approx(panel.result.ratio[0] - 1)
     assert bars["red"]["low"] <= bars["red"]["change"] <= bars["red"]["high"] < 0
@@ -68,6 +68,52 @@ def test_a_new_panel_compares_and_names_what_is_missing(make):
     assert repr(panel) == "Panel('planted', data='Tensor')"
 
 
+def test_what_the_data_never_show_has_a_column_where_it_is_named(make):
+    """The title says "too much: blue": it can be chosen like all that is named, and is the last in any order."""
+    panel = make(search=False)
+    last = panel.bars.bars[-1]
+    assert (last["key"], last["label"], last["verdict"]) == ("blue", "∅ blue", "more")
+    assert last["area"] == 0 < last["other"] and last["change"] is None and "∅: the data show none" in panel.bars.note
+    browser_sets(panel.look, values={**panel.look.values, "order": "change"})
+    assert [bar["key"] for bar in panel.bars.bars][-1] == "blue"
+    browser_sets(panel.bars, selected="blue")
+    assert panel.concept == "blue" and panel.bars.picture().size[0] > 0
+    figure = panel.result.plot(top=1)
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["red", "blue"]
+    assert [text.get_text() for text in figure.axes[1].texts] == [" only generated"]
+    assert panel.result.shown(1) == (0, 1) and panel.result.shown() == (0, 3, 1)
+
+
+def test_every_name_in_the_title_has_a_column(make):
+    """Also the smallest of forty concepts, which is not among those with most area."""
+    from ganwidgets.coverage.panel_views import TOP, bars, bars_words
+    from ganwidgets.coverage.statistics import compare
+    from ganwidgets.nn.areas import AreaCounts
+
+    def counted(smallest):
+        counts = np.tile([100, *range(41, 2, -1), smallest], (30, 1))
+        counts[:, 0] -= np.arange(30)  # what has no name varies
+        parts = {"numbers": np.arange(30), "counts": counts, "slots": np.array(1), "pixels": np.array(5000)}
+        return AreaCounts.from_state({name: torch.from_numpy(part) for name, part in parts.items()})
+
+    about = dict.fromkeys(("network", "fingerprint", "data", "data_fingerprint", "segmenter", "labels"), "x")
+    names = tuple(f"c{i}" for i in range(40))
+    about |= {"concepts": names, "categories": names, "slots": ("s",), "options": {}}
+    found = compare(counted(2), counted(0), about, resamples=20, permutations=100, halves=None)
+    assert found.under == ("c39",) and "c39" in bars_words(found, "done")[0]
+    assert [bar["key"] for bar in bars(found)] == [*names[:TOP], "c39"]
+
+
+def test_a_distance_without_a_floor_is_drawn_without_one(make):
+    figure = make(n=3).result.plot()
+    assert "FSD" in figure.get_suptitle() and "nan" not in figure.get_suptitle()
+
+
+def test_a_setting_of_another_name_is_refused_before_anything_runs(make):
+    with pytest.raises(TypeError, match="`fitt` must be one of the settings"):
+        make(fitt="crop")
+
+
 def test_while_images_come_in_nothing_is_named(make):
     panel = make(run=False)
     seen = []
@@ -75,7 +121,8 @@ def test_while_images_come_in_nothing_is_named(make):
     panel.comparing._settings["batch"] = 10
     panel.run()
     assert len(seen) > 1 and all(bar["verdict"] == "" for _, bars in seen[:-1] for bar in bars)
-    assert {bar["verdict"] for bar in seen[-1][1]} == {"less"}
+    assert all(bar["area"] > 0 for _, bars in seen[:-1] for bar in bars)
+    assert [bar["verdict"] for bar in seen[-1][1]] == ["less", "less", "more"]
 
 
 def test_it_waits_with_words_until_it_is_run(make):
@@ -86,7 +133,7 @@ def test_it_waits_with_words_until_it_is_run(make):
     assert panel.snippet.code == "" and panel.downloads.disabled == {"result": "nothing is compared yet"}
     browser_asks(panel.run_bar, "run")
     panel.wait(30.0)
-    assert panel.run_bar.status == "done" and len(panel.bars.bars) == 2
+    assert panel.run_bar.status == "done" and len(panel.bars.bars) == 3
 
 
 def test_bars_are_ordered_by_what_is_most_lost(make, red_photos):
@@ -106,9 +153,36 @@ def test_the_distance_stands_beside_its_floor(make):
     assert curve.lines[0]["x"][-1] == 60 and curve.lines[0]["y"][-1] == pytest.approx(found.distance)
     assert curve.band["low"][0] == pytest.approx(found.floor_interval[0])
     assert curve.title.startswith("Fréchet segmentation distance ") and "two sets of the data 0" in curve.title
-    assert "With infinitely many images" in curve.note and "Means add" in curve.note and "is beyond that" in curve.note
+    assert "With infinitely many images" in curve.note and "Means add" in curve.note
+    assert "Two sets of the data, 60 images each: 0" in curve.note and "these sets are farther apart." in curve.note
     adds = {bar["key"]: bar["value"] for bar in panel.adds.bars}
     assert adds["red"] == pytest.approx(found.contributions[0].sum(), abs=1e-3) and next(iter(adds)) == "red"
+
+
+def test_a_distance_whose_interval_holds_0_is_not_said_to_stay(make):
+    from dataclasses import replace
+
+    from ganwidgets.coverage.panel_views import distance_words
+
+    result = make().result
+    for interval, told in (((-2.0, 9.0), True), ((0.5, 9.0), False)):
+        found = replace(result.fsd, interval=interval, debiased=3.0, floor=1.0, floor_interval=(0.0, 2.0), distance=4.0)
+        note = distance_words(replace(result, fsd=found), "done")[1]
+        assert "these sets are farther apart" in note and ("the interval holds 0" in note) is told
+    within = replace(found, distance=1.5, interval=(-2.0, 3.0))
+    note = distance_words(replace(result, fsd=within), "done")[1]
+    assert "these sets are no farther apart." in note and "holds 0" not in note
+
+
+def test_a_setting_that_was_changed_since_is_said(make):
+    panel = make()
+    assert panel.run_bar.note == ""
+    for name, value in (("n", 50), ("seed", 3), ("truncation", 1.0)):
+        was = getattr(panel.comparing, name)
+        setattr(panel.comparing, name, value)
+        assert panel.run_bar.note == "A setting has changed: press Run", name
+        setattr(panel.comparing, name, was)
+        assert panel.run_bar.note == ""
 
 
 def test_numbers_are_written_to_three_digits():
@@ -287,6 +361,29 @@ def test_the_code_repeats_what_is_shown(make):
     assert "found.largest('red top'), found.largest('red top', 'generated')" in lines
     call = "gw.coverage.omissions(G, data, S, 'red top', n=12, strategy='ridge+z', steps=200, known=found).to_frame()"
     assert call in lines
+
+
+@pytest.mark.parametrize("concepts", [("red", "blue", "green", "red top"), ("red top", "gold")])
+def test_the_code_runs_for_labels_of_the_data(make, planted, reader, red_photos, concepts):
+    """What it counts by other labels, or of fewer concepts, is not given to `omissions`, which would refuse it."""
+    from ganwidgets.segment import LabelledArrays
+
+    masks = np.zeros((60, 1, 16, 16), np.uint8)
+    masks[:, :, :8, :8] = concepts.index("red top") + 1
+    data = LabelledArrays(red_photos, masks, concepts, slots=["object"])
+    panel = make(data=data, labels="own", common=True, seed=2, truncation=2.0, fit="stretch", forgets=24)
+    panel.concept = "red top"
+    panel.wait(30.0)
+    assert panel.omitting.error == ""
+    *setup, call = panel.snippet.code.splitlines()
+    wanted = "n=12, strategy='ridge+z', steps=200, pool=60, seed=2, truncation=2.0, fit='stretch').to_frame()"
+    assert call == f"gw.coverage.omissions(G, data, S, 'red top', {wanted}"
+    space = {"G": planted, "S": reader, "data": data}
+    exec("\n".join(setup), space)
+    assert space["found"].options == panel.result.options
+    by_hand = call.replace(".to_frame()", "").replace("strategy=", "reconstruct=lambda images: images, strategy=")
+    found = eval(by_hand, space)
+    assert found.photos.numbers.tolist() == sorted(panel.omitting.result.photos.numbers.tolist())
 
 
 def test_the_result_is_a_download_that_opens(make, tmp_path):

@@ -1,12 +1,15 @@
 """Comparisons of a planted generator: known areas, exact parts, and data that cannot be used."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import ganwidgets as gw
-from ganwidgets.coverage import CoverageRun, coverage, covering, load, sides
+from ganwidgets.coverage import CoverageRun, coverage, covering, load, sides, stopped
 from ganwidgets.nn.photo_folder import photo_folder
 from ganwidgets.segment import LabelledArrays
 from ganwidgets.testing import planted_generator, planted_segmenter
@@ -131,22 +134,143 @@ def test_a_merge_that_overlaps_on_one_side_takes_in_neither(network):
     assert one.done == 20 and one.counts["data"].numbers.tolist() == list(range(10))
 
 
+class StopError(Exception):
+    """What a progress raises to end a run."""
+
+
+def stop(share):
+    """A progress that stops where this share is done."""
+
+    def progress(done):
+        if done >= share:
+            raise StopError
+
+    return progress
+
+
+def measured(network, data=None, progress=None, **options):
+    """A comparison of 40 images, 8 at a time."""
+    data = all_red() if data is None else data
+    return coverage(network, data, planted_segmenter(), progress=progress, **{"n": 40, "batch": 8, **FAST, **options})
+
+
 def test_a_stopped_call_goes_on_where_it_stood(network):
-    def measured(progress, **options):
-        return coverage(network, all_red(), planted_segmenter(), n=40, batch=8, progress=progress, **FAST, **options)
-
-    def stop(share):
-        if share > 0.5:
-            raise RuntimeError("enough")
-
-    whole, shares = measured(lambda share: None), []
-    with pytest.raises(RuntimeError, match="enough"):
-        measured(stop)
-    assert not measured(shares.append, seed=2).fsd.notes and len(shares) == 10  # of something else
-    with pytest.raises(RuntimeError, match="enough"):
-        measured(stop)
+    whole, shares = measured(network), []
+    for share in (0.55, 0.75):
+        with pytest.raises(StopError):
+            measured(network, progress=stop(share))
+    assert equal(measured(network, progress=shares.append), whole) and shares == [0.9, 1]
     shares.clear()
-    assert equal(measured(shares.append), whole) and shares[0] == 0.7 and len(shares) == 4
+    measured(network, progress=shares.append)
+    assert shares[0] == 0.1  # what is whole is counted anew
+
+
+def test_a_stopped_call_goes_on_after_other_comparisons(network):
+    """Each of several that were stopped goes on from its own counts, whatever was compared in between."""
+    for seed in (1, 2, 3):
+        with pytest.raises(StopError):
+            measured(network, progress=stop(0.5), seed=seed)
+    measured(network, seed=4)
+    for seed in (2, 1, 3):
+        shares = []
+        measured(network, progress=shares.append, seed=seed)
+        assert shares[0] == 0.6, seed
+
+
+def test_only_the_last_few_that_were_stopped_are_remembered(network):
+    first, last = 100, 100 + stopped.MOST
+    for seed in range(first, last + 1):
+        with pytest.raises(StopError):
+            measured(network, progress=stop(0.2), seed=seed)
+    for seed, start in ((first, 0.1), (last, 0.3)):
+        shares = []
+        measured(network, progress=shares.append, seed=seed)
+        assert shares[0] == start
+
+
+def test_a_segmenter_that_has_a_fingerprint_is_not_held_on_to(network):
+    class Named(type(planted_segmenter())):
+        def fingerprint(self):
+            return "reader"
+
+    segmenter = planted_segmenter()
+    segmenter.__class__ = Named
+    gone = weakref.ref(segmenter)
+    with pytest.raises(StopError):
+        coverage(network, all_red(), segmenter, n=40, batch=8, progress=stop(0.2), **FAST)
+    del segmenter
+    gc.collect()
+    assert gone() is None
+
+
+RED, GREEN = (255, 0, 0), (0, 255, 0)
+
+
+def put(folder, colour, many=40):
+    """Photos of one colour, under the same names."""
+    for i in range(many):
+        Image.new("RGB", (16, 16), colour).save(folder / f"{i:02}.png")
+
+
+def test_a_stopped_run_whose_photo_is_gone_disturbs_no_other_call(network, tmp_path):
+    put(tmp_path, RED)
+    with pytest.raises(StopError):
+        measured(network, tmp_path, stop(0.1))
+    (tmp_path / "39.png").unlink()
+    assert measured(network).complete
+    assert measured(network, tmp_path).n_data == 39
+
+
+def test_counts_of_photos_that_were_replaced_are_not_gone_on_with(network, tmp_path):
+    for share in (0.1, 0.6):
+        put(tmp_path, RED)
+        with pytest.raises(StopError):
+            measured(network, tmp_path, stop(share))
+        put(tmp_path, GREEN)
+        shares = []
+        found = measured(network, tmp_path, shares.append)
+        assert (
+            shares[0] == 0.1 and found.area[:3].tolist() == [0, 0, 100] and not any("changed" in n for n in found.notes)
+        )
+
+
+def test_photos_that_change_while_they_are_counted_are_said_and_kept_nowhere(network, tmp_path):
+    photos, cache = tmp_path / "photos", tmp_path / "cache"
+    photos.mkdir()
+    put(photos, RED)
+    changes = iter([GREEN])
+
+    def edit(share):
+        for colour in changes:
+            put(photos, colour)
+
+    mixed = measured(network, photos, edit, cache=cache)
+    assert 0 < mixed.area[2] < 100 and "were changed while they were counted" in mixed.notes[-1]
+    assert not list(cache.iterdir())
+    put(photos, RED)
+    again = measured(network, photos, cache=cache)
+    assert again.area[0] == 100 and "changed" not in str(again.notes) and len(list(cache.iterdir())) == 1
+
+
+def test_a_stop_after_photos_changed_leaves_nothing_to_go_on_with(network, tmp_path):
+    put(tmp_path, RED)
+
+    def edit(share):
+        if share == 0.1:
+            put(tmp_path, GREEN)
+        stop(0.6)(share)
+
+    with pytest.raises(StopError):
+        measured(network, tmp_path, edit)
+    put(tmp_path, RED)
+    shares = []
+    assert measured(network, tmp_path, shares.append).area[0] == 100 and shares[0] == 0.1
+
+
+def test_images_in_memory_that_change_while_they_are_counted_are_said(network, tmp_path):
+    images = all_red()
+    found = measured(network, images, lambda share: images.mul_(0.9), cache=tmp_path)
+    assert "were changed while they were counted" in found.notes[-1] and not list(tmp_path.iterdir())
 
 
 def test_results_are_kept_by_content(network, tmp_path, monkeypatch):
@@ -293,6 +417,70 @@ def test_options_that_cannot_be_are_refused_before_anything_is_counted(network, 
     with pytest.raises(ValueError, match=message):
         coverage(network, all_red(), planted_segmenter(), progress=counted.append, **options)
     assert not counted
+
+
+def test_numbers_of_numpy_are_settings_like_pythons(network, tmp_path):
+    plain = {"seed": 2, "truncation": 1.5, "level": 0.1}
+    kinds = {"seed": np.int64, "truncation": np.float32, "level": np.float64}
+    found = measured(network, cache=tmp_path, **{name: kind(plain[name]) for name, kind in kinds.items()})
+    assert found.options.items() >= plain.items() and not any(isinstance(v, np.generic) for v in found.options.values())
+    again = measured(network, cache=tmp_path, **plain)
+    assert equal(found, again) and len(list(tmp_path.iterdir())) == 1
+    assert load(found.save(tmp_path / "x.gwc")).options == found.options
+
+
+@pytest.mark.parametrize("options", [{"level": "0.05"}, {"truncation": "1"}, {"seed": "a"}, {"level": True}])
+def test_settings_that_are_no_numbers_are_refused(network, options):
+    with pytest.raises(TypeError, match=f"{next(iter(options))}"):
+        measured(network, **options)
+
+
+def wide(n=8):
+    """Images twice as wide as high: the middle square is red to the left, what is beside it is blue."""
+    images = torch.full((n, 3, 16, 32), -1.0)
+    images[:, 2] = 1
+    images[:, :, :, 8:24] = 0
+    images[:, :, :, 8:16] = torch.tensor([1.0, -1, -1])[:, None, None]
+    return images
+
+
+FITS = {"crop": (50, 0), "stretch": (25, 50), "letterbox": (12.5, 25)}
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_images_of_another_shape_are_fitted_alike_from_wherever_they_come(network, tmp_path, fit):
+    """A folder, a tensor, a labelled set named by the segmenter, and its own labels, also smaller than the images."""
+    for i, image in enumerate(wide()):
+        pixels = ((image.permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    masks = torch.full((8, 16, 32), 2, dtype=torch.uint8)
+    masks[:, :, 8:24] = 0
+    masks[:, :, 8:16] = 1
+    names = planted_segmenter().concepts
+    sources = [(tmp_path, {}), (wide(), {}), (LabelledArrays(wide(), masks, names), {})]
+    for small in (masks, masks[:, ::2, ::2], masks[:, ::4, ::2]):
+        sources.append((LabelledArrays(wide(), small, names), {"labels": "own"}))
+    for data, options in sources:
+        found = coverage(network, data, planted_segmenter(), n=8, fit=fit, **FAST, **options)
+        assert found.options["fit"] == fit
+        np.testing.assert_allclose(found.area[:2], FITS[fit], err_msg=str(data))
+    assert f"images of 16 × 32 pixels are brought to the generator's 16 × 16 ({fit}) and then named" in found.notes
+
+
+def test_how_images_of_another_shape_are_fitted_is_part_of_what_they_are(network):
+    def names(images):
+        return {sides(network, images, planted_segmenter(), n=8, fit=fit)[0].fingerprint() for fit in FITS}
+
+    assert len(names(wide())) == 3 and len(names(all_red(8))) == 1  # of the generator's shape nothing is fitted
+
+
+@pytest.mark.parametrize("kind", ["tensor", "labelled", "folder", "scenes"])
+def test_another_fit_is_refused_for_all_data(network, tmp_path, kind):
+    put(tmp_path, RED, 2)
+    masks = torch.zeros(8, 16, 16, dtype=torch.uint8)
+    data = {"tensor": all_red(8), "labelled": labelled(masks, ("x",)), "folder": tmp_path, "scenes": "scenes"}[kind]
+    with pytest.raises(ValueError, match=r"`fit` must be one of \('crop', 'letterbox', 'stretch'\), got 'foo'"):
+        sides(network, data, planted_segmenter(), n=4, fit="foo")
 
 
 def test_only_generators_and_segmenters_are_taken(network):

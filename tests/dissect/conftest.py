@@ -3,11 +3,9 @@
 from dataclasses import fields
 from types import SimpleNamespace
 
-import comm
 import numpy as np
 import pytest
 import torch
-from comm.base_comm import BaseComm
 from torch import nn
 
 
@@ -106,16 +104,8 @@ def assert_same():
     return check
 
 
-class QuietComm(BaseComm):
-    """A front end that takes everything and says nothing."""
-
-    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
-        pass
-
-
 @pytest.fixture
-def make_panel(planted, reader, monkeypatch):
-    monkeypatch.setattr(comm, "create_comm", lambda *args, **kwargs: QuietComm(*args, **kwargs))
+def make_panel(planted, reader, quiet):
     from ganwidgets.dissect.panel import panel
 
     made = []

@@ -9,16 +9,6 @@ from PIL import Image
 from traitlets import TraitError
 
 
-def browser_sets(widget, **state):
-    data = {"method": "update", "state": state, "buffer_paths": []}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
-
-
-def browser_asks(widget, action, **fields):
-    data = {"method": "custom", "content": {"id": 1, "action": action, **fields}}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
-
-
 def open_image(data):
     return Image.open(io.BytesIO(data))
 
@@ -41,7 +31,7 @@ def test_a_new_panel_dissects_and_shows_units_bars_and_pictures(make_panel):
     assert panel.losses.bars == [] and "Select units" in panel.losses.message
 
 
-def test_the_layout_fits_all_components_and_links_bars_with_the_grid(make_panel):
+def test_the_layout_fits_all_components_and_links_bars_with_the_grid(browser_sets, make_panel):
     panel = make_panel(run=False)
     names = [type(child).__name__ for child in panel.layout.children]
     assert names.count("Histogram") == 2 and {"LayerPicker", "RunBar", "UnitGrid", "ImageGrid", "CodeSnippet"} <= set(
@@ -57,7 +47,7 @@ def test_the_layout_fits_all_components_and_links_bars_with_the_grid(make_panel)
     assert panel.histogram.selected == []
 
 
-def test_selected_units_change_the_pictures_and_the_bars(make_panel):
+def test_selected_units_change_the_pictures_and_the_bars(browser_sets, make_panel):
     panel = make_panel()
     browser_sets(panel.grid, selected=[0])
     panel.wait(10.0)
@@ -91,7 +81,7 @@ def test_the_selection_is_a_trait_that_can_be_assigned_and_observed(make_panel):
     assert panel.units == (1, 3) == panel.ablating.units
 
 
-def test_what_the_session_refuses_goes_back_to_the_browser_with_the_reason(make_panel):
+def test_what_the_session_refuses_goes_back_to_the_browser_with_the_reason(browser_sets, make_panel):
     panel = make_panel()
     browser_sets(panel.grid, selected=[2])
     browser_sets(panel.grid, selected=[2, 99])
@@ -102,7 +92,7 @@ def test_what_the_session_refuses_goes_back_to_the_browser_with_the_reason(make_
     assert panel.run_bar.error == ""
 
 
-def test_changing_the_layer_shows_what_is_kept(make_panel):
+def test_changing_the_layer_shows_what_is_kept(browser_sets, browser_asks, make_panel):
     panel = make_panel()
     rows = panel.grid.rows
     browser_sets(panel.picker, layer="layer2")
@@ -120,7 +110,7 @@ def test_changing_the_layer_shows_what_is_kept(make_panel):
 # Strips and details
 
 
-def test_strips_are_drawn_for_units_in_view(make_panel):
+def test_strips_are_drawn_for_units_in_view(browser_sets, make_panel):
     from ganwidgets.testing import planted_generator
 
     panel = make_panel(planted_generator(units=100, resolution=8))
@@ -149,7 +139,7 @@ def test_a_strip_shows_the_units_top_images_with_its_region(make_panel):
     assert mask[2, 2] and not mask[2, -2]
 
 
-def test_a_refined_result_replaces_the_strips_that_were_asked_for_last(make_panel):
+def test_a_refined_result_replaces_the_strips_that_were_asked_for_last(browser_sets, make_panel):
     panel = make_panel()
     browser_sets(panel.grid, wanted=[7])
     old = panel.grid.sheets
@@ -159,7 +149,7 @@ def test_a_refined_result_replaces_the_strips_that_were_asked_for_last(make_pane
     assert set(panel.grid.sheets[0]["units"]) == set(range(8))
 
 
-def test_enter_opens_a_units_detail(make_panel):
+def test_enter_opens_a_units_detail(browser_asks, make_panel):
     panel = make_panel()
     browser_asks(panel.grid, "detail", unit=0)
     panel.wait(10.0)
@@ -177,7 +167,7 @@ def test_enter_opens_a_units_detail(make_panel):
         assert panel.grid.detail["unit"] == unit and panel.painter.error == ""
 
 
-def test_each_unit_can_be_measured_alone(make_panel):
+def test_each_unit_can_be_measured_alone(browser_asks, make_panel):
     panel = make_panel()
     assert set(panel.grid.rows["effect"]) == {None}
     browser_asks(panel.measure, "press", name="measure")
@@ -210,7 +200,7 @@ def test_a_failing_segmenter_is_told_and_the_pictures_stay(make_panel, reader):
     assert panel.images.title == "Without unit 0" and len(panel.images.sheets) == 3
 
 
-def test_clicks_from_several_threads_during_a_run_end_on_the_last(make_panel):
+def test_clicks_from_several_threads_during_a_run_end_on_the_last(browser_sets, make_panel):
     """Handlers run on the main thread or on subshells, results come from the worker: nothing may deadlock or tear."""
     panel = make_panel(n=2000, run=False)
     panel.dissecting.run()

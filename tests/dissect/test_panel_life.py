@@ -10,23 +10,6 @@ import pytest
 from comm.base_comm import BaseComm
 
 
-class QuietComm(BaseComm):
-    """A front end that takes everything and says nothing."""
-
-    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
-        pass
-
-
-def browser_sets(widget, **state):
-    data = {"method": "update", "state": state, "buffer_paths": []}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
-
-
-def browser_asks(widget, action, **fields):
-    data = {"method": "custom", "content": {"id": 1, "action": action, **fields}}
-    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
-
-
 def test_a_result_that_exists_is_shown_without_running(make_panel, planted, reader):
     import ganwidgets as gw
 
@@ -39,7 +22,7 @@ def test_a_result_that_exists_is_shown_without_running(make_panel, planted, read
     assert bare.run_bar.disabled and bare.run_bar.note == ""
 
 
-def test_running_again_repeats_an_adopted_result(make_panel, planted, reader):
+def test_running_again_repeats_an_adopted_result(browser_asks, make_panel, planted, reader):
     import ganwidgets as gw
 
     result = gw.dissect.run(planted, layer="layer2", segmenter=reader, n=80, seed=5, rule="iqr", padding="zeros")
@@ -51,7 +34,7 @@ def test_running_again_repeats_an_adopted_result(make_panel, planted, reader):
     assert panel.result.to_frame().equals(result.to_frame())
 
 
-def test_the_page_says_what_is_shown_and_what_the_chance_mark_means(make_panel):
+def test_the_page_says_what_is_shown_and_what_the_chance_mark_means(browser_sets, make_panel):
     panel = make_panel()
     assert panel.histogram.subtitle == "layer1 · 100 images, seed 1, top fraction 0.4"
     browser_sets(panel.settings, values={"n": 700, "rule": "iqr"})  # of the next run, not of what is shown
@@ -75,7 +58,7 @@ def test_a_run_that_labels_nothing_says_so(make_panel, reader):
     assert panel.histogram.message == "No unit is labelled: none passes the rule 'top_fraction'."
 
 
-def test_cancel_and_resume_from_the_run_bar(make_panel, reader):
+def test_cancel_and_resume_from_the_run_bar(browser_asks, make_panel, reader):
     started, go = threading.Event(), threading.Event()
 
     class Slow:
@@ -122,7 +105,9 @@ class Stubborn:
         return self.reader(images)
 
 
-def test_a_run_stopped_before_its_first_result_can_go_on_though_an_older_result_is_shown(make_panel, reader):
+def test_a_run_stopped_before_its_first_result_can_go_on_though_an_older_result_is_shown(
+    browser_asks, make_panel, reader
+):
     segmenter = Stubborn(reader)
     panel = make_panel(segmenter=segmenter, n=64)
     old = panel.result
@@ -146,7 +131,7 @@ def test_a_run_stopped_before_its_first_result_can_go_on_though_an_older_result_
     assert panel.dissecting.stopped == {} and not bar.resumable
 
 
-def test_a_run_that_fails_early_can_go_on_though_an_older_result_is_shown(make_panel, reader):
+def test_a_run_that_fails_early_can_go_on_though_an_older_result_is_shown(browser_asks, make_panel, reader):
     segmenter = Stubborn(reader)
     panel = make_panel(segmenter=segmenter, n=64)
     old = panel.result
@@ -163,7 +148,7 @@ def test_a_run_that_fails_early_can_go_on_though_an_older_result_is_shown(make_p
     assert bar.status == "done" and panel.result.n == 128 and bar.error == ""
 
 
-def test_a_run_that_another_layer_replaced_can_go_on(make_panel, reader):
+def test_a_run_that_another_layer_replaced_can_go_on(browser_asks, make_panel, reader):
     segmenter = Stubborn(reader)
     segmenter.wait_at = 4
     panel = make_panel(segmenter=segmenter, n=300, run=False)
@@ -301,7 +286,7 @@ def test_a_cell_that_is_run_again_closes_its_old_panel(make_panel, monkeypatch):
 def test_a_closed_panel_leaves_its_view_as_it_is(make_panel):
     sent = []
 
-    class Recording(QuietComm):
+    class Recording(BaseComm):
         def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
             sent.append((msg_type, self.comm_id, data or {}))
 

@@ -112,7 +112,7 @@ def test_a_photo_that_is_refused_leaves_what_was_there(own):
     c.run(wait=True)
     with pytest.raises(ValueError, match="is empty"):
         c.open(b"")
-    with pytest.raises(ValueError, match=r"finite and within \[-1, 1\]"):
+    with pytest.raises(ValueError, match=r"finite and lie in \[-1, 1\]"):
         c.open(own * 3)
     assert c.photo_name == "own" and c.inversion is not None
 
@@ -142,6 +142,48 @@ def test_a_search_that_is_stopped_keeps_the_best_so_far():
     with torch.no_grad():
         again = c.network.images(c.network.sample_z(2, 5))
     assert torch.equal(again, planted_generator().images(c.network.sample_z(2, 5)))  # bit-identical
+
+
+def test_a_stopped_search_goes_on_until_something_is_changed(tmp_path, monkeypatch):
+    from ganwidgets.invert import engine
+
+    monkeypatch.setattr(engine, "SHOW_EVERY", 0.0)  # every step, or a fast search is over before it is stopped
+    c = session(steps=400)
+    c.open(jpeg(16, 16))
+    c.observe(lambda change: c.step == 3 and c.cancel(), "step")
+    c.run()
+    c.wait(60.0)
+    found = c.inversion
+    assert c.resumable and c.searching == "cancelled" and (c.step, c.total) == (found.steps, 400)
+    c.seed = 5
+    assert c.stale and not c.resumable
+    with pytest.raises(ValueError, match="no stopped search to go on with"):
+        c.resume()
+    c.seed = 1
+    other = session()
+    other.load(c.save(tmp_path / "stopped.safetensors"))  # also from a file, in another session
+    assert other.resumable and other.searching == "cancelled" and (other.step, other.total) == (found.steps, 400)
+    for one in (c, other):
+        one.resume(wait=True)
+        assert one.searching == "done" and not one.resumable and found.steps < one.inversion.steps <= 400
+        assert one.inversion.curve[-1, 1] < found.curve[-1, 1] and one.inversion.photo_sha256 == found.photo_sha256
+    c.open(jpeg(20, 16))
+    assert not c.resumable
+
+
+def test_a_saved_inversion_brings_its_class_along(by_class):
+    c = session(by_class(), steps=2)
+    kept = {}
+    for label in (1, None):
+        c.drawn_class = label
+        c.open(c.network.images(c.network.sample_z(1, 3))[0])
+        c.run(wait=True)
+        kept[label] = c.to_bytes()
+    for begins, opened in ((None, 1), (2, 1), (2, None)):
+        other = session(by_class(), drawn_class=begins)
+        other.load(kept[opened])
+        assert other.drawn_class == opened and other.found_in is other.network and not other.stale
+        assert other.inversion.network_fingerprint == other.network.fingerprint
 
 
 def test_another_photo_ends_the_search_for_the_last_one():
@@ -316,6 +358,128 @@ def test_a_saved_inversion_ends_the_search_that_runs(own):
     assert c.inversion is done.inversion and c.searching == "done"
     c.wait(60.0)
     assert c.inversion is done.inversion and c.searching == "done" and (c.image == done.image).all() and not c.stale
+    assert c.status != "running"  # or nobody would judge it
+
+
+def test_a_photo_that_is_still_prepared_does_not_become_the_target_of_a_saved_inversion(own):
+    done = session()
+    done.open(jpeg(40, 16))
+    done.run(wait=True)
+    saved = done.inversion.replaced(notes=("It was grey.",))
+    c, go = session(), threading.Event()
+    c.submit(lambda progress: go.wait(60.0), lambda value: None, kind="slow", interactive=True)
+    c.open(own)  # prepared behind the slow one
+    c.adopt(saved)
+    go.set()
+    c.wait(60.0)
+    assert (c.target == c.photo).all() and c.remarks == ("It was grey.",)
+    c.open(jpeg(20, 16))
+    c.wait(60.0)
+    c.adopt(saved)  # its box is another: nothing is prepared for that
+    c.wait(60.0)
+    assert (c.target == c.photo).all() and c.remarks == ("It was grey.",)
+
+
+def test_a_search_that_gave_nothing_leaves_all_that_was_found_before(own, monkeypatch):
+    from ganwidgets.invert import controller_search
+
+    c, adapting, _ = followed()
+    c.open(jpeg(16, 16))
+    c.run(wait=True)
+    adapting.run(wait=True)
+    names = ("inversion", "step", "total", "psnr", "curve", "adapting", "image", "error_map")
+    was = {name: getattr(c, name) for name in names}
+    c.steps = 5
+    assert c.stale
+
+    def failing(network, photo, **options):
+        raise ValueError("no memory")
+        yield
+
+    monkeypatch.setattr(controller_search, "inverting", failing)
+    c.run(wait=True)
+    assert c.searching == "failed" and c.stale and c.inversion is was["inversion"]
+    for name in names[1:]:
+        assert np.array_equal(getattr(c, name), was[name]), name
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_search_that_fails_midway_gives_back_what_was_found_before(resumes, monkeypatch):
+    from ganwidgets.invert import controller_search, engine
+
+    monkeypatch.setattr(engine, "SHOW_EVERY", 0.0)
+    c = session(steps=400)
+    c.open(jpeg(16, 16))
+    stop = lambda change: c.step == 3 and c.cancel()  # noqa: E731
+    c.observe(stop, "step")
+    c.run(wait=True)
+    c.unobserve(stop, "step")
+    found, real = c.inversion, controller_search.inverting
+
+    def failing(network, photo, **options):
+        for number, shot in enumerate(real(network, photo, **options)):
+            if number == 5:
+                raise ValueError("no memory")
+            yield shot
+
+    monkeypatch.setattr(controller_search, "inverting", failing)
+    (c.resume if resumes else c.run)(wait=True)
+    assert c.searching == "failed" and "no memory" in c.error
+    assert c.inversion is found and c.resumable and not c.stale and c.step == found.steps
+    assert c.psnr == pytest.approx(found.errors.psnr) and len(c.to_bytes()) > 1000
+
+
+def test_a_search_that_goes_on_waits_for_no_encoder_and_tells_its_time(monkeypatch):
+    from ganwidgets.invert import controller_search, engine
+
+    def never(*about):
+        raise AssertionError("an encoder is learned")
+        yield
+
+    told = []
+    monkeypatch.setattr(engine, "SHOW_EVERY", 0.0)
+    c = session(steps=400)
+    c.open(jpeg(16, 16))
+    c.observe(lambda change: c.step == 160 and c.cancel(), "step")
+    c.run(wait=True)
+    monkeypatch.setattr(controller_search, "learning", never)
+    c.observe(lambda change: told.append((c.progress, c.remaining)), "progress")
+    began = time.monotonic()
+    c.resume(wait=True)
+    took = time.monotonic() - began
+    assert c.searching == "done" and c.inversion.steps > 160
+    early = [remaining for fraction, remaining in told if 0.45 < fraction < 0.7]
+    assert not early or max(early) > 0.2 * took  # not as if 160 steps had just been done
+
+
+@pytest.mark.parametrize("label", [2, None])
+def test_a_saved_w_of_a_class_brings_its_class_along(style, label):
+    from ganwidgets.invert import invert
+
+    network = style(n_classes=3)
+    drawn = network if label is None else network.with_label(label)
+    found = invert(drawn, drawn.images(drawn.sample_z(1, 3))[0], "w", steps=1)
+    assert found.class_vector is None  # nothing but the fingerprint tells it
+    c = session(network, drawn_class=1)
+    c.adopt(found)
+    assert c.drawn_class == label and c.found_in.fingerprint == found.network_fingerprint
+
+
+def test_what_cannot_be_judged_is_not_judged_and_says_why(own):
+    from ganwidgets.invert import Losses, invert
+
+    c, _, judging = followed()
+    photo = c.network.images(c.network.sample_z(1, 3))[0]
+    for found in (
+        invert(c.network, photo, layer="first", steps=2, losses=Losses(residual=0.5)),
+        invert(c.network, photo, layer="first", steps=2).replaced(strategy="mine"),
+        invert(c.network, photo, layer="first", steps=2).replaced(steps=0, stopped="cancelled"),
+    ):
+        c.adopt(found)
+        judging.wait(60.0)
+        assert judging.status == "idle" and judging.error == "" and judging.missing()
+        with pytest.raises(ValueError, match=r"stopped before it began|in a way of your own"):
+            judging.run()
 
 
 def test_a_frame_that_comes_too_late_is_not_shown_for_another_photo():

@@ -9,9 +9,10 @@ from torch import nn
 
 import ganwidgets as gw
 from ganwidgets.invert import encoder as module
-from ganwidgets.invert.encoder import BUNDLED, Recipe, encoder_for, kept_encoder, learning, load_encoder, training
+from ganwidgets.invert.encoder import BUNDLED, encoder_for, kept_encoder, learning, training
 from ganwidgets.invert.encoder_quality import correlation
-from ganwidgets.invert.encoder_recipe import KINDS
+from ganwidgets.invert.encoder_recipe import KINDS, Recipe
+from ganwidgets.invert.encoder_result import load_encoder
 
 FEW = Recipe(apart=2, together=2, batch=8, pool=16)
 

@@ -9,8 +9,9 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 import ganwidgets as gw
-from ganwidgets.invert.encoder import BUNDLED, encoder_for, load_encoder
+from ganwidgets.invert.encoder import BUNDLED, encoder_for
 from ganwidgets.invert.encoder_recipe import KINDS
+from ganwidgets.invert.encoder_result import load_encoder
 from ganwidgets.invert.train import app
 from ganwidgets.models.progan import ProGAN
 from ganwidgets.scenes import provenance

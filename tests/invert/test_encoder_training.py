@@ -63,6 +63,16 @@ def test_the_loss_falls(kind):
                 assert losses[last][name] < losses[first][name], (name, losses[first], losses[last])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_learns_the_same_where_gradients_are_off_as_in_jobs(kind):
+    about = small_progan(), kind, "layer4" if kind == "layered" else "", Recipe(apart=2, together=2, batch=4, pool=8)
+    first = run(Training(*about))
+    with torch.no_grad():
+        second = run(Training(*about))
+    own = second.net.state_dict()
+    assert all(torch.equal(part, own[name]) for name, part in first.net.state_dict().items())
+
+
 def test_gradients_are_taken_anew_in_every_step():
     """In the published code they add up over the whole run, as nobody set them to zero."""
     recipe = Recipe(apart=3, together=3, batch=8, pool=8, reuse=100, lr=0, lr_together=0)
@@ -121,7 +131,7 @@ def test_batches_go_through_the_pool_and_then_through_another():
 
 def test_the_running_means_are_used_when_it_is_used():
     training = run(Training(small_progan(), "direct", "", Recipe(apart=3, together=0, batch=8, pool=8)))
-    from ganwidgets.invert.encoder import finished
+    from ganwidgets.invert.encoder_result import finished
 
     encoder, images = finished(training), training._batch()[1]
     assert not any(part.training for part in encoder.net.modules())

@@ -14,18 +14,7 @@ from PIL import Image
 
 from ganwidgets.testing import planted_linear_generator
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Samples go to a folder of the tests."""
-    from ganwidgets.invert import sample
-    from ganwidgets.results import cache
-
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setattr(cache, "user_cache_path", lambda name: folder)
-        patch.setattr(sample, "N", 128)
-        yield folder
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import torch
 
 import ganwidgets as gw
 from ganwidgets.invert import encoder_keeping, invert, judge, sample, verdict
-from ganwidgets.invert.encoder import Recipe, encoder_for, kept_encoder, learning
+from ganwidgets.invert.encoder import encoder_for, kept_encoder, learning
+from ganwidgets.invert.encoder_recipe import Recipe
 from ganwidgets.models import zero_units
 from ganwidgets.results import cache
 from ganwidgets.testing import planted_linear_generator
@@ -78,12 +79,29 @@ def test_pictures_of_an_edited_network_are_not_taken_for_its_own(folder):
 def test_a_judgement_and_an_encoder_of_an_edited_network_are_not_filed(folder):
     network = planted_linear_generator()
     photo = network.images(network.sample_z(1, 5))[0]
+    found = invert(network, photo, "ridge")
+    for file in folder.rglob("*.safetensors"):
+        file.unlink()  # the sample of the network itself
     with network.intervene("1", zero_units([0, 1])):
-        edited = judge(network, invert(network, photo, "ridge"), n=3).verdict
+        edited = judge(network, found, n=3).verdict
         encoder = encoder_for(network, "direct", recipe=FEW)
         assert kept_encoder(network, "direct", recipe=FEW) is encoder
     assert not list(folder.rglob("*.safetensors")) and kept_encoder(network, "direct", recipe=FEW) is None
     assert edited.n == 3 and not verdict._memory
+
+
+def test_no_photo_is_searched_for_while_edits_are_in_force(folder):
+    from ganwidgets.invert import invert
+    from ganwidgets.models import with_edits
+
+    network, edit = planted_linear_generator(), zero_units([0, 1])
+    photo = network.images(network.sample_z(1, 5))[0]
+    with network.intervene("1", edit), pytest.raises(ValueError, match="`network` must be without edits in force"):
+        invert(network, photo, "ridge", layer="1")
+    carrying = with_edits(network, [("1", edit)])
+    found = invert(carrying, photo, "ridge", layer="1")
+    assert found.network_fingerprint == carrying.fingerprint != network.fingerprint
+    assert torch.allclose(carrying.images(found.latent)[0], found.reconstruction, atol=1e-5)
 
 
 @pytest.mark.parametrize("cached", [True, "path"])

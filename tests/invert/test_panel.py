@@ -52,9 +52,30 @@ def test_a_file_from_the_browser_is_found_and_shown(made):
     assert (pixels(made.compare.after) == made.session.image).all()
     assert made.error.sheets["error"]["scale"] == ["exact", "20% of the range or more"]
     assert [line["name"] for line in made.nearness.lines] == ["search"] and len(made.loss.lines[0]["x"]) >= 2
-    assert made.run_bar.status == "done" and re.match(r"step \d of 4, [\d.]+ dB", made.run_bar.note)
+    assert made.run_bar.status == "done" and re.match(r"[\d.]+ dB", made.run_bar.note)
+    assert (made.run_bar.n_done, made.run_bar.n_total, made.run_bar.noun) == (made.session.step, 4, "step")
     assert [fact["label"] for fact in made.facts.facts] == ["Nearness", "Editable", "Search"]
     assert made.inversion is made.session.inversion and made.run_bar.disabled == ""
+
+
+def test_the_bar_offers_to_go_on_with_what_was_stopped(made, monkeypatch):
+    from ganwidgets.invert import engine
+
+    monkeypatch.setattr(engine, "SHOW_EVERY", 0.0)  # every step, or a fast search is over before it is stopped
+    bar, session, stopped = made.run_bar, made.session, []
+
+    def stop(change):
+        if session.step >= 3 and not stopped:
+            stopped.append(session.step)
+            session.cancel()
+
+    session.steps = 400
+    session.observe(stop, "step")
+    made.open(png(16, 16), wait=True)
+    assert bar.status == "cancelled" and bar.resumable and 0 < bar.n_done < bar.n_total == 400
+    bar._handlers["resume"]()
+    made.wait(60.0)
+    assert bar.status == "done" and not bar.resumable and bar.n_total == 400 and made.inversion.steps > 3
 
 
 def test_what_is_no_photo_is_said_where_it_was_dropped(made):

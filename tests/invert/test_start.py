@@ -9,18 +9,7 @@ from torch import nn
 
 from ganwidgets.testing import planted_linear_generator
 
-
-@pytest.fixture(scope="module", autouse=True)
-def folder(tmp_path_factory):
-    """Small samples, in a folder of the tests."""
-    from ganwidgets.invert import sample
-    from ganwidgets.results import cache
-
-    with pytest.MonkeyPatch.context() as patch:
-        kept = tmp_path_factory.mktemp("cache")
-        patch.setattr(cache, "user_cache_path", lambda name: kept)
-        patch.setattr(sample, "N", 192)
-        yield kept
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +32,6 @@ def conditional(classes=3):
             return self.mix(maps)
 
     return ConditionalGenerator(Colours(), (2,), classes, name="colours")
-
-
-def style(n_classes=0):
-    """A small StyleGAN2 with random weights, whose pictures stay in their range."""
-    from ganwidgets.models.checkpoints import load
-    from ganwidgets.models.mapping import MappingSize
-    from ganwidgets.models.stylegan2 import StyleGAN2
-
-    torch.manual_seed(0)
-    module = StyleGAN2((4, 4, 4), 8, 2, mapping=MappingSize(8, 8, 2, n_classes=n_classes)).eval()
-    with torch.no_grad():
-        for name, weight in module.named_parameters():
-            weight.mul_(0.2 if "rgb" in name and name.endswith("conv.weight") else 1.0)
-    return load(module)
 
 
 def drawn_by(network, found):
@@ -100,12 +75,12 @@ def test_an_own_sample_may_be_given(linear):
     assert torch.allclose(started(linear, linear.images(z[4:5]), "best", "z", "1", sample=mine).latent, z[4:5])
 
 
-def test_a_sample_is_drawn_once_then_read_and_a_damaged_one_drawn_again(folder, caplog):
+def test_a_sample_is_drawn_once_then_read_and_a_damaged_one_drawn_again(own_cache, caplog):
     from ganwidgets.invert import sample
 
     network = planted_linear_generator(z=4)
     first = sample.own_sample(network)
-    files = set(folder.rglob("*.sample.safetensors"))
+    files = set(own_cache.rglob("*.sample.safetensors"))
     assert sample.own_sample(network) is first
     (path,) = [file for file in files if file.stat().st_size and _is_of(file, first)]
     sample._memory.clear()
@@ -199,7 +174,7 @@ def test_a_fixed_class_stays_fixed():
 
 
 @pytest.mark.parametrize("strategy, space", [("w", "w"), ("ws", "ws"), ("z", "z"), ("ridge+r", "w")])
-def test_a_stylegan_is_searched_in_every_space(strategy, space):
+def test_a_stylegan_is_searched_in_every_space(strategy, space, style):
     from ganwidgets.invert import invert
 
     network = style()
@@ -211,7 +186,7 @@ def test_a_stylegan_is_searched_in_every_space(strategy, space):
     assert torch.allclose(drawn_by(network, found), found.reconstruction, atol=1e-4)
 
 
-def test_the_w_of_a_known_picture_is_found():
+def test_the_w_of_a_known_picture_is_found(style):
     from ganwidgets.invert import invert
 
     network = style()
@@ -220,7 +195,7 @@ def test_the_w_of_a_known_picture_is_found():
     assert found.errors.psnr > 30
 
 
-def test_a_stylegan_that_draws_by_class_needs_none_for_w():
+def test_a_stylegan_that_draws_by_class_needs_none_for_w(style):
     from ganwidgets.invert import invert
 
     network = style(n_classes=3)

@@ -7,18 +7,7 @@ import torch
 
 from ganwidgets.testing import planted_linear_generator
 
-
-@pytest.fixture(scope="module", autouse=True)
-def folder(tmp_path_factory):
-    """Small samples, in a folder of the tests."""
-    from ganwidgets.invert import sample
-    from ganwidgets.results import cache
-
-    with pytest.MonkeyPatch.context() as patch:
-        kept = tmp_path_factory.mktemp("cache")
-        patch.setattr(cache, "user_cache_path", lambda name: kept)
-        patch.setattr(sample, "N", 192)
-        yield kept
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +32,24 @@ def test_noise_is_far_from_what_the_network_draws_and_its_own_pictures_are_not(l
     assert near.median_psnr == far.median_psnr > far.psnr + 10
 
 
-def test_a_judgement_is_kept_and_then_immediate(linear, noise, folder, monkeypatch):
+def test_a_search_that_was_stopped_before_it_began_is_not_judged(linear, noise):
+    from ganwidgets.invert import inverting, judge
+
+    search = inverting(linear, noise, "ridge+z", steps=20)
+    next(search)
+    found = search.send(True).inversion
+    assert (found.stopped, found.steps, found.total_steps) == ("cancelled", 0, 20)
+    with pytest.raises(ValueError, match="`inversion` must be of a search that began"):
+        judge(linear, found, n=4)
+
+
+def test_a_judgement_is_kept_and_then_immediate(linear, noise, own_cache, monkeypatch):
     from ganwidgets.invert import invert, judge, verdict
 
     found = invert(linear, noise, "ridge+z", steps=7)
     assert found.verdict is None
     first = judge(linear, found, n=4)
-    files = list(folder.rglob("*.errors.safetensors"))
+    files = list(own_cache.rglob("*.errors.safetensors"))
 
     def never(*args, **options):
         raise AssertionError("searched again")

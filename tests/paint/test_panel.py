@@ -141,7 +141,7 @@ def sent(monkeypatch):
 
 
 def test_the_picture_goes_to_the_page_first_and_what_comes_with_it_a_moment_later(make, sent, monkeypatch):
-    from ganwidgets.paint import panel as module
+    from ganwidgets.paint import panel_wires as module
 
     monkeypatch.setattr(module, "PATIENCE", 20.0)
     panel = make()
