@@ -1,7 +1,7 @@
 """What the bundled generators cannot draw, and how often the comparison says so for nothing.
 
-    python benchmarks/coverage.py [--parts floor null full without omissions] [--n 10000] [--photos 24] [--steps 100]
-                                  [--concepts tree spire window] [--keep FOLDER]
+    python benchmarks/coverage.py [--parts floor null full without omissions] [--n 10000] [--photos 24] [--steps 200]
+                                  [--concepts tree spire window …] [--keep FOLDER]
 
 Five parts, each a table:
 
@@ -42,6 +42,7 @@ from ganwidgets.segment.labelled_scenes import drawing
 
 PARTS = ("floor", "null", "full", "without", "omissions")
 REPEATS, IMAGES = 400, 200
+SEARCHED = ["tree", "spire", "window", "mountain", "water", "cloud", "church", "door", "path", "dome"]
 ABOUT = dict.fromkeys(("network", "fingerprint", "data", "data_fingerprint", "segmenter", "labels"), "")
 ABOUT |= {"concepts": CONCEPTS, "categories": CATEGORIES, "slots": ("object", "part"), "options": {}}
 console = Console(width=140)
@@ -191,8 +192,8 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--n", type=int, default=10_000, help="pictures, and drawings a set")
     parser.add_argument("--photos", type=int, default=24, help="photos a concept is looked for in")
-    parser.add_argument("--steps", type=int, default=100, help="of the search for each photo")
-    parser.add_argument("--concepts", nargs="+", default=["tree", "spire", "window"], choices=CONCEPTS)
+    parser.add_argument("--steps", type=int, default=200, help="of the search for each photo")
+    parser.add_argument("--concepts", nargs="+", default=SEARCHED, choices=CONCEPTS)
     parser.add_argument("--keep", type=Path, default=Path("coverage-areas"), help="folder for what was counted")
     chosen = parser.parse_args()
     chosen.keep.mkdir(parents=True, exist_ok=True)

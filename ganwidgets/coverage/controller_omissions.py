@@ -26,7 +26,8 @@ STRATEGIES = ("ridge+z", "z", "layered+z", "ridge+r", "layered+r")
 """Searches to choose from; the first stays with what the generator draws, those with r may leave it."""
 
 Key = tuple[Any, ...]
-"""Class, concept, by what the comparison finds its images, and how many of them are known where that is not all."""
+"""Class, concept, by what the comparison finds its images, how many of them are known where that is not all, and which
+state of the data was compared."""
 
 Reconstruct = Callable[..., Any]
 """`reconstruct(network, images, strategy, steps=…, progress=…)` → pictures, or something with them as `images`."""

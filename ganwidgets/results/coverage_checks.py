@@ -14,10 +14,10 @@ from ganwidgets.nn.photo_frames import FITS
 
 TEXTS = ("network", "fingerprint", "data", "data_fingerprint", "segmenter", "segmenter_fingerprint", "labels")
 LISTS = ("concepts", "categories", "slots", "notes")
-WHOLE = {"n": 2, "seed": 0, "batch": 1, "resamples": 1, "permutations": 1, "halves": 1}
-"""Options that are whole numbers, and the least."""
-MOST = dict.fromkeys(WHOLE, 10**6) | {"seed": 2**32 - 2}
-"""The most of each: as sessions take them."""
+WHOLE = {"n": 2, "seed": 0, "batch": 1, "resamples": 20, "permutations": 1, "halves": 20}
+"""Options that are whole numbers, and the least, as a run asks."""
+MOST = dict.fromkeys(WHOLE, 10**6) | {"seed": 2**32 - 1}
+"""The most of each: what numpy takes as a seed, and far more than is of use."""
 LABELS = ("segmenter", "own")
 NEEDED = ("n", "seed", "truncation", "labels", "fit")
 """Options by which the images of a result are found again."""
@@ -56,13 +56,18 @@ def _options_fit(options: Any) -> None:
         elif name == "truncation":
             _require(value is None or (_number(value) and value > 0), what, "a number above 0", value)
         elif name == "level":
-            _require(_number(value) and 0 < value < 0.5, what, "between 0 and 0.5", value)
+            fits = _number(value) and 1 / MOST["permutations"] <= value < 0.5
+            _require(fits, what, f"at least {1 / MOST['permutations']} and below 0.5", value)
         elif name in ("labels", "fit"):
             known = LABELS if name == "labels" else FITS
             _require(value in known, what, f"one of {list(known)}", value)
         elif name == "common":
             _require(isinstance(value, bool), what, "true or false", value)
-    if "permutations" in options and "level" in options:
+    both = "level" in options and "permutations" in options
+    # One alone would meet whatever the session has for the other.
+    fits = both or not ("level" in options or "permutations" in options)
+    _require(fits, "options", "settings with 'level' and 'permutations', or with neither", options)
+    if both:
         least = math.ceil(1 / options["level"] - 1e-9) - 1  # fewer name nothing
         fits = options["permutations"] >= least
         _require(fits, "options.permutations", f"at least {least} at this level", options["permutations"])

@@ -9,10 +9,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ganwidgets.coverage.statistics import compare
+from ganwidgets.coverage import coverage
+from ganwidgets.coverage.statistics import FEWEST_DRAWS, compare
 from ganwidgets.nn.areas import AreaCounts
 from ganwidgets.results.cache import kept
+from ganwidgets.results.coverage_checks import WHOLE
 from ganwidgets.results.coverage_files import load
+from ganwidgets.segment import LabelledArrays
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,10 @@ PLAIN = [
 OPTIONS = [{"n": "x"}, {"n": 1}, {"seed": -1}, {"seed": 1.5}, {"truncation": "x"}, {"labels": 1}, {"halves": "many"}]
 OPTIONS += [{"level": 0}, {"level": None}, {"fit": None}, {"common": "no"}, {"batch": 0}]
 OPTIONS += [{"level": 0.9}, {"level": 0.5}, {"fit": "foo"}, {"labels": "bar"}, {"n": 10**30}, {"batch": 10**12}]
-OPTIONS += [{"resamples": 10**14}, {"halves": 10**9}, {"permutations": 10, "level": 0.05}, {"seed": 2**32}]
+OPTIONS += [{"resamples": 10**14}, {"halves": 10**9}, {"permutations": 10**9, "level": 0.05}, {"seed": 2**32}]
+OPTIONS += [{"permutations": few, "level": level} for few, level in ((18, 0.05), (1, 0.05), (998, 0.001))]
+OPTIONS += [{"level": level, "permutations": 1000} for level in (1e-9, 5e-324, 0.5, True)]
+OPTIONS += [{"resamples": 19}, {"halves": 1}, {"permutations": None, "level": 0.05}, {"labels": ["own"]}, {"fit": {}}]
 DISTANCE = [
     *({"interval": value} for value in ("ab", [1], None, ["a", "b"])),
     *({name: value} for name in ("distance", "mean", "covariance") for value in ("x", None, float("nan"))),
@@ -120,6 +126,43 @@ def test_options_of_another_kind_are_refused(saved, tmp_path, values):
     path = with_plain(saved, tmp_path / "x.gwc", lambda told: told["options"].update(values))
     with pytest.raises(ValueError, match=f"damaged: `options.{next(iter(values))}` must be"):
         load(path)
+
+
+@pytest.mark.parametrize("values", [{"level": 0.05}, {"level": 1e-6}, {"permutations": 1}])
+def test_a_level_without_permutations_and_permutations_without_a_level_are_refused(saved, tmp_path, values):
+    path = with_plain(saved, tmp_path / "x.gwc", lambda told: told["options"].update(values))
+    with pytest.raises(ValueError, match="damaged: `options` must be settings with 'level' and 'permutations', or"):
+        load(path)
+
+
+LEAST = {"n": 12, "resamples": 20, "permutations": 20, "halves": 20}
+RUNS = [{"n": 2}, {"n": 3}, {"halves": None}, {"truncation": 1}, {"truncation": 0.5}, {"labels": "own"}, {"batch": 1}]
+RUNS += [{"level": level, "permutations": least} for level, least in ((0.05, 19), (0.4999, 2), (0.3, 3), (0.001, 999))]
+RUNS += [{"seed": 0}, {"seed": 2**32 - 1}, {"seed": np.int64(5), "level": np.float64(0.1)}]
+RUNS += [{"fit": fit} for fit in ("crop", "letterbox", "stretch")]
+RUNS += [{"labels": "own", "common": True}]
+
+
+@pytest.mark.parametrize("options", RUNS, ids=str)
+def test_whatever_a_run_writes_loads(planted, reader, tmp_path, options):
+    names = tuple(reader.concepts)
+    seg = np.zeros((14, 1, 16, 16), np.int64)
+    seg[:, :, :, :8] = 1
+    more = {"another": "colour"} if options.get("common") else {}
+    data = LabelledArrays(
+        torch.zeros(14, 3, 16, 16),
+        seg,
+        (*names, *more),
+        categories=(*reader.categories, *more.values()),
+        slots=("object",),
+    )
+    found = coverage(planted, data, reader, **LEAST | options)
+    again = load(found.save(tmp_path / "x.gwc"))
+    assert again.options == found.options and {**again.options}.items() >= options.items()
+
+
+def test_the_fewest_draws_of_a_file_are_those_of_a_run():
+    assert {WHOLE[name] for name in ("resamples", "halves")} == {FEWEST_DRAWS}
 
 
 @pytest.mark.parametrize("values", DISTANCE)
