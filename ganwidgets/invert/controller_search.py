@@ -94,6 +94,8 @@ class SearchSession(PhotoSession):
                 self._write(searching=job.outcome)
                 if self._earlier is not None:  # nothing came of it: what was found before stays
                     inversion, self.found_in, self._found_key = self._earlier
+                    inversion = self.inversion or inversion  # it may have been judged or adapted meanwhile
+                    self._earlier = None
                     self._write(inversion=inversion, **shown_of(inversion))
                 self._compare()
             super()._ended(job)

@@ -1,5 +1,7 @@
 """Data whose every image is half red, a search that loses the photos' red, and a browser that says nothing."""
 
+import threading
+
 import comm
 import pytest
 import torch
@@ -51,3 +53,40 @@ class Forgetful:
 def forgetful():
     """`forgetful(n)` makes a search that forgets the upper half of the first n images."""
     return Forgetful
+
+
+@pytest.fixture
+def make(planted, reader, red_photos):
+    from ganwidgets.coverage.controller import CoverageController
+
+    made = []
+
+    def make(network=planted, data=red_photos, segmenter=reader, settings=FAST, **options):
+        made.append(CoverageController(network, data, segmenter, settings, **{"n": 60, **options}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+class Slow:
+    """The reader, which waits in its third answer until it is told to go on."""
+
+    def __init__(self, reader):
+        self.reader, self.calls = reader, 0
+        self.waits, self.go = threading.Event(), threading.Event()
+        self.name, self.concepts, self.categories = reader.name, reader.concepts, reader.categories
+        self.slots = reader.slots
+
+    def __call__(self, images):
+        self.calls += 1
+        if self.calls == 3:
+            self.waits.set()
+            assert self.go.wait(20.0)
+        return self.reader(images)
+
+
+@pytest.fixture
+def slow(reader):
+    return Slow(reader)

@@ -429,6 +429,25 @@ def test_a_search_that_fails_midway_gives_back_what_was_found_before(resumes, mo
     assert c.psnr == pytest.approx(found.errors.psnr) and len(c.to_bytes()) > 1000
 
 
+def test_what_was_judged_meanwhile_stays_when_a_search_gives_nothing(own, monkeypatch):
+    from ganwidgets.invert import controller_search
+    from ganwidgets.results.inversion import Verdict
+
+    c = session()
+    c.open(own)
+    c.run(wait=True)
+    found = c.inversion
+
+    def failing(network, photo, **options):
+        c.judged(Verdict(0.5, 4, 20.0, 20.0), found)
+        raise ValueError("no memory")
+        yield
+
+    monkeypatch.setattr(controller_search, "inverting", failing)
+    c.run(wait=True)
+    assert c.searching == "failed" and c.inversion.latent is found.latent and c.inversion.verdict.n == 4
+
+
 def test_a_search_that_goes_on_waits_for_no_encoder_and_tells_its_time(monkeypatch):
     from ganwidgets.invert import controller_search, engine
 
